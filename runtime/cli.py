@@ -1,0 +1,212 @@
+"""`ioebss-run`: clicks on photos to masks, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ioebss.click_files import RawClick, parse_clicks, read_clicks
+from ioebss.command import run_command
+from ioebss.errors import IoebssError, UsageError
+
+if TYPE_CHECKING:
+    from ioebss.segmenter import Segmenter
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
+KINDS = ("mask", "cutout", "overlay", "json")
+DESCRIPTION = "Click on an object in a photo, get its mask."
+EPILOG = """examples:
+  ioebss-run photo.jpg --clicks 320,240
+  ioebss-run photo.jpg --clicks 320,240 --clicks 40,60,0 --format overlay
+  ioebss-run photo.jpg --clicks "320,240 40,60,0" --format cutout --output object.png
+  ioebss-run folder/ --clicks clicks.json --format json --output results/
+clicks.json holds a list of clicks, {"x": 320, "y": 240, "label": 1} or
+{"type": "point", "data": [320, 240], "label": 1}, or for several photos an object
+{"photo.jpg": [...], ...}. Label 1 is on the object, 0 off it."""
+
+
+def main() -> None:
+    """Entry point."""
+    run_command(_parser(), _run)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "ioebss-run",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="photo, or folder of photos")
+    parser.add_argument(
+        "--clicks",
+        action="append",
+        required=True,
+        metavar="X,Y[,LABEL]",
+        help="a click, several in quotes, or a .json file; repeatable",
+    )
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=Path,
+        metavar="PATH",
+        help="file for one photo, folder for several (beside the photo)",
+    )
+    parser.add_argument("--format", choices=KINDS, default="mask", help="of the result (mask)")
+    parser.add_argument(
+        "--start", type=Path, metavar="MASK", help="start from this mask and correct it"
+    )
+    parser.add_argument("--model", type=Path, help="ONNX file, its manifest beside it (bundled)")
+    parser.add_argument("--backend", default="auto", help="inference engine (auto)")
+    parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
+    parser.add_argument("--threads", type=int, help="CPU threads of the network")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON per photo")
+    return parser
+
+
+@dataclass(frozen=True)
+class _Job:
+    photo: Path
+    clicks: list[RawClick]
+    output: Path
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    # The engine takes its time to load: everything that can be wrong before is found before.
+    jobs = _jobs(arguments)
+    from ioebss.segmenter import Segmenter
+
+    segmenter = Segmenter(arguments.model, arguments.backend, arguments.threads, arguments.size)
+    if len(jobs) == 1:
+        _one(segmenter, jobs[0], arguments)
+        return
+    failed = 0
+    for job in jobs:
+        try:
+            _one(segmenter, job, arguments)
+        except IoebssError as error:
+            failed += 1
+            print(f"ioebss-run: error: {job.photo}: {error}", file=sys.stderr)
+    if failed:
+        raise IoebssError(f"{failed} of {len(jobs)} photos failed; the others are written")
+
+
+def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None:
+    from ioebss.image_files import read_mask, read_photo
+    from ioebss.result_files import write_result
+
+    photo = read_photo(job.photo)
+    started = time.perf_counter()
+    session = segmenter.open(photo)
+    start = read_mask(arguments.start) if arguments.start else None
+    mask = session.predict(job.clicks, start)
+    milliseconds = 1e3 * (time.perf_counter() - started)
+    clicks = session.validated(job.clicks)
+    write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
+    area = int(mask.sum())
+    if arguments.json:
+        from ioebss.rle import box
+
+        line = {
+            "photo": str(job.photo),
+            "output": str(job.output),
+            "format": arguments.format,
+            "width": session.width,
+            "height": session.height,
+            "area": area,
+            "bbox": box(mask),
+            "clicks": [{"x": c.x, "y": c.y, "label": c.label} for c in clicks],
+            "model": segmenter.manifest.name,
+            "backend": segmenter.backend,
+            "milliseconds": round(milliseconds, 1),
+        }
+        print(json.dumps(line), flush=True)
+    else:
+        share = 100 * area / mask.size
+        print(f"{job.output} ({share:.1f} % of the photo, {milliseconds:.0f} ms)", flush=True)
+
+
+def _jobs(arguments: argparse.Namespace) -> list[_Job]:
+    photos = _photos(arguments.photos)
+    single, by_name = _clicks(arguments.clicks)
+    if single and by_name:
+        raise UsageError("give either clicks for one photo or a file for several, not both")
+    if single and len(photos) > 1:
+        raise UsageError(
+            f"{len(photos)} photos need clicks of their own: --clicks FILE.json with an object "
+            "photo -> clicks"
+        )
+    if not by_name:
+        return [_Job(photos[0], single, _output(arguments, photos[0], several=False))]
+    chosen = [photo for photo in photos if photo.name in by_name]
+    unknown = sorted(by_name.keys() - {photo.name for photo in photos})
+    if unknown:
+        raise UsageError(f"clicks are given for {unknown[0]}, which is not among the photos")
+    if len(chosen) < len(photos):
+        left = next(photo for photo in photos if photo.name not in by_name)
+        if not any(Path(given).is_dir() for given in arguments.photos):
+            raise UsageError(f"no clicks are given for {left.name}")
+    several = len(chosen) > 1
+    jobs = [_Job(p, by_name[p.name], _output(arguments, p, several)) for p in chosen]
+    if len({job.output for job in jobs}) < len(jobs):
+        raise UsageError("two photos have the same name, so their results would collide")
+    return jobs
+
+
+def _photos(given: Sequence[str]) -> list[Path]:
+    photos: list[Path] = []
+    for path in map(Path, given):
+        if not path.is_dir():
+            photos.append(path)
+            continue
+        found = sorted(p for p in path.iterdir() if _is_photo(p))
+        if not found:
+            raise UsageError(f"{path} holds no photo ({', '.join(SUFFIXES)})")
+        photos += found
+    return photos
+
+
+def _is_photo(path: Path) -> bool:
+    name = path.name.lower()
+    return path.is_file() and name.endswith(SUFFIXES) and not name.endswith(RESULTS)
+
+
+def _clicks(given: Sequence[str]) -> tuple[list[RawClick], dict[str, list[RawClick]]]:
+    single: list[RawClick] = []
+    by_name: dict[str, list[RawClick]] = {}
+    for text in given:
+        if not text.lower().endswith(".json"):
+            single += parse_clicks(text)
+            continue
+        clicks = read_clicks(Path(text))
+        if isinstance(clicks, dict):
+            by_name.update(clicks)
+        else:
+            single += clicks
+    return single, by_name
+
+
+def _output(arguments: argparse.Namespace, photo: Path, several: bool) -> Path:
+    from ioebss.result_files import default_path
+
+    output: Path | None = arguments.output
+    default = default_path(photo, arguments.format)
+    if output is None:
+        return default
+    if several or output.is_dir():
+        if not output.is_dir():
+            raise UsageError(f"{output} is not a folder; several results need one")
+        return output / default.name
+    expected = ".json" if arguments.format == "json" else ".png"
+    if output.suffix.lower() != expected:
+        raise UsageError(f"{output}: a {arguments.format} is written as {expected}")
+    if output.exists() and photo.exists() and output.samefile(photo):
+        raise UsageError(f"{output} is the photo itself; choose another --output")
+    return output

@@ -1,0 +1,208 @@
+"""The manifest beside every ONNX model: all that a later stage needs to know about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ioebss.atomic import write_atomically
+from ioebss.errors import ModelError
+
+FORMAT = 1
+MAX_MANIFEST_BYTES = 1024 * 1024
+MAX_SIDE = 4096  # of the network's input, in pixels
+CHANNELS = ("red", "green", "blue", "positive", "negative", "previous")
+INPUT, OUTPUT = "input", "logits"
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known about a model. Stored as JSON with these keys.
+
+    Attributes:
+        name: what people call the model.
+        architecture: network and backbone, e.g. "deeplabv3plus-efficientnet_lite0".
+        channels: of the graph's input, in order: the first five of `CHANNELS`, or all six.
+        click_radius: r of equation 2, in network pixels, 1..64.
+        size_multiple: height and width of the input are multiples of this.
+        recommended_sizes: longer sides of the input that the model was made for, in pixels; the
+            first is what the runtime takes unless told otherwise.
+        fixed_size: height and width if the graph accepts no other, else null.
+        precision: "fp32", "fp16" or "int8".
+        sha256: of the ONNX file, lower-case hexadecimal.
+        opset: of the graph.
+        training: data, recipe and extent of the training.
+        metrics: measured results with their protocol, n and data.
+        licence: of the weights, with the terms of the data.
+        command: that made the file.
+        format: version of this layout.
+    """
+
+    name: str
+    architecture: str
+    channels: tuple[str, ...]
+    click_radius: int
+    size_multiple: int
+    recommended_sizes: tuple[int, ...]
+    precision: str
+    sha256: str
+    opset: int
+    fixed_size: tuple[int, int] | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    licence: str = ""
+    command: str = ""
+    format: int = FORMAT
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether the model reads the previous mask."""
+        return "previous" in self.channels
+
+    def input_size(self, height: int, width: int, longest: int | None = None) -> tuple[int, int]:
+        """Height and width of the network's input for a photo.
+
+        The photo is scaled so that its longer side becomes `longest`; each side is then rounded to
+        the nearest multiple that the model takes, and the photo stretched by those few percent.
+
+        Args:
+            height, width: of the photo in pixels.
+            longest: instead of the first recommended size.
+        """
+        if self.fixed_size:
+            return self.fixed_size
+        step = self.size_multiple
+        scale = (longest or self.recommended_sizes[0]) / max(height, width)
+        return (
+            max(1, round(height * scale / step)) * step,
+            max(1, round(width * scale / step)) * step,
+        )
+
+
+def manifest_path(model: Path) -> Path:
+    """Where the manifest of a model file lies: `model.json` beside `model.onnx`."""
+    return model.with_suffix(".json")
+
+
+def write_manifest(manifest: Manifest, model: Path) -> None:
+    """Writes the manifest beside its model."""
+    text = json.dumps(asdict(manifest), indent=2) + "\n"
+    write_atomically(manifest_path(model), lambda path: path.write_text(text, "utf-8"))
+
+
+def read_manifest(model: Path) -> Manifest:
+    """Reads and validates the manifest of a model file.
+
+    Raises:
+        ModelError: missing, not JSON, a newer format, a key missing or of the wrong type or range.
+    """
+    path = manifest_path(model)
+    if not path.is_file():
+        raise ModelError(
+            f"{model} has no manifest: {path.name} must lie beside it "
+            "(ioebss-export writes both; move them together)"
+        )
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ModelError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes; not a manifest")
+        table = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise ModelError(f"{path} is not a manifest: it holds no JSON object")
+    return _validated(table, path)
+
+
+def _validated(table: dict[str, Any], path: Path) -> Manifest:
+    version = table.get("format")
+    if type(version) is not int or version < 1:
+        raise ModelError(f"{path} is not a manifest: it states no format")
+    if version > FORMAT:
+        raise ModelError(
+            f"{path} has manifest format {version}, this version of ioebss reads up to {FORMAT}; "
+            "update ioebss"
+        )
+    known = {f.name for f in fields(Manifest)}
+    optional = {"fixed_size", "training", "metrics", "licence", "command"}
+    missing = sorted(known - optional - table.keys())
+    if missing:
+        raise ModelError(f"{path} lacks {', '.join(missing)}; export the model again")
+    for key, check, expected in _RULES:
+        if key in table and not check(table[key]):
+            raise ModelError(f"{path}: {key} is {_shown(table[key])}; expected {expected}")
+    values = {k: v for k, v in table.items() if k in known}
+    for key in ("channels", "recommended_sizes", "fixed_size"):
+        if values.get(key) is not None:
+            values[key] = tuple(values[key])
+    manifest = Manifest(**values)
+    sides = manifest.fixed_size or manifest.recommended_sizes
+    if any(side % manifest.size_multiple for side in sides):
+        raise ModelError(
+            f"{path}: sizes {list(sides)} are not multiples of {manifest.size_multiple}"
+        )
+    return manifest
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 10_000
+
+
+def _whole(low: int, high: int) -> Any:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _sides(value: Any, count: range) -> bool:
+    side = _whole(1, MAX_SIDE)
+    return isinstance(value, list) and len(value) in count and all(map(side, value))
+
+
+_RULES = (
+    ("name", _text, "a text"),
+    ("architecture", _text, "a text"),
+    ("channels", lambda v: v in (list(CHANNELS[:5]), list(CHANNELS)), f"{list(CHANNELS)} or 5"),
+    ("click_radius", _whole(1, 64), "a whole number from 1 to 64"),
+    ("size_multiple", _whole(1, 256), "a whole number from 1 to 256"),
+    ("recommended_sizes", lambda v: _sides(v, range(1, 65)), f"sides from 1 to {MAX_SIDE}"),
+    ("fixed_size", lambda v: v is None or _sides(v, range(2, 3)), "null or [height, width]"),
+    ("precision", lambda v: v in PRECISIONS, " or ".join(PRECISIONS)),
+    ("sha256", lambda v: _text(v) and bool(re.fullmatch("[0-9a-f]{64}", v)), "64 hex digits"),
+    ("opset", _whole(1, 1000), "a whole number"),
+    ("training", lambda v: isinstance(v, dict), "an object"),
+    ("metrics", lambda v: isinstance(v, list) and all(isinstance(m, dict) for m in v), "a list"),
+    ("licence", _text, "a text"),
+    ("command", _text, "a text"),
+)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, lower-case hexadecimal, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_graph(model: Path, manifest: Manifest) -> None:
+    """Checks that the ONNX file is the one that the manifest describes.
+
+    Raises:
+        ModelError: missing, unreadable, or another file.
+    """
+    try:
+        actual = sha256_of(model)
+    except OSError as error:
+        raise ModelError(f"{model} cannot be read: {error.strerror or error}") from None
+    if actual != manifest.sha256:
+        raise ModelError(
+            f"{model} is not the file that {manifest_path(model).name} describes: its sha256 is "
+            f"{actual[:12]}..., the manifest says {manifest.sha256[:12]}...; "
+            "copy both files again, or export again"
+        )

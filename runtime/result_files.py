@@ -1,0 +1,106 @@
+"""Writing a result: mask, cut-out, picture, or JSON. A file appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ioebss import rle
+from ioebss.atomic import write_atomically
+from ioebss.clicks import FOREGROUND, Click
+from ioebss.errors import UsageError
+
+FORMATS = ("mask", "cutout", "overlay", "json")
+TINT = (30, 144, 255)  # red, green, blue of the mask in an overlay
+OPACITY = 0.45
+CLICK_COLOURS = {FOREGROUND: (46, 204, 64), 1 - FOREGROUND: (255, 65, 54)}
+
+
+def default_path(photo: Path, kind: str) -> Path:
+    """Where a result goes unless told otherwise: `photo.mask.png` beside `photo.jpg`."""
+    return photo.with_name(photo.stem + (".json" if kind == "json" else f".{kind}.png"))
+
+
+def write_result(
+    path: Path,
+    kind: str,
+    photo: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    clicks: Sequence[Click],
+    name: str,
+) -> None:
+    """Writes one result.
+
+    Args:
+        path: of the file; .png for pictures, .json for "json".
+        kind: "mask" (grey PNG of 0 and 255), "cutout" (the photo with the mask as transparency,
+            RGBA PNG), "overlay" (the mask over the photo, with its outline and the clicks, PNG) or
+            "json" (see `describe`).
+        photo: uint8 (H, W, 3).
+        mask: bool (H, W).
+        clicks: in photo pixels.
+        name: of the photo, recorded in the JSON.
+
+    Raises:
+        OutputError: the file cannot be written.
+        UsageError: unknown kind.
+    """
+    if kind == "json":
+        text = json.dumps(describe(mask, clicks, name)) + "\n"
+        write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+        return
+    if kind == "mask":
+        picture = Image.fromarray(mask.astype(np.uint8) * 255)
+    elif kind == "cutout":
+        alpha = mask.astype(np.uint8)[..., None] * 255
+        picture = Image.fromarray(np.concatenate([photo, alpha], axis=2))
+    elif kind == "overlay":
+        picture = Image.fromarray(overlay(photo, mask, clicks))
+    else:
+        raise UsageError(f"no format {kind!r}; choose one of {', '.join(FORMATS)}")
+    write_atomically(path, lambda temporary: picture.save(temporary, "PNG", compress_level=3))
+
+
+def describe(mask: NDArray[np.bool_], clicks: Sequence[Click], name: str) -> dict[str, Any]:
+    """A mask as data: photo, size, clicks, COCO RLE, area in pixels and box [x, y, width,
+    height].
+    """
+    height, width = mask.shape
+    return {
+        "photo": name,
+        "width": width,
+        "height": height,
+        "clicks": [{"x": c.x, "y": c.y, "label": c.label} for c in clicks],
+        "segmentation": rle.encode(mask),
+        "area": int(mask.sum()),
+        "bbox": rle.box(mask),
+    }
+
+
+def overlay(
+    photo: NDArray[np.uint8], mask: NDArray[np.bool_], clicks: Sequence[Click]
+) -> NDArray[np.uint8]:
+    """The mask tinted over the photo, outlined, with a dot per click (green on, red off).
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    picture = photo.copy()
+    tint = np.array(TINT, np.float32) * OPACITY
+    picture[mask] = np.rint(photo[mask] * (1 - OPACITY) + tint).astype(np.uint8)
+    height, width = mask.shape
+    unit = max(1, round(max(height, width) / 400))
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, contours, -1, (255, 255, 255), unit)
+    for click in clicks:
+        centre = (click.x, click.y)
+        cv2.circle(picture, centre, 5 * unit, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(picture, centre, 4 * unit, CLICK_COLOURS[click.label], -1, cv2.LINE_AA)
+    return picture

@@ -1,0 +1,116 @@
+"""What tests of several rooms share: small real model files, and the sample photographs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import settings
+from onnx import TensorProto, helper, numpy_helper
+
+import ioebss
+from ioebss.manifest import CHANNELS, Manifest, sha256_of, write_manifest
+
+# Machines that run tests are noisy: how long an example takes says nothing.
+settings.register_profile("ioebss", deadline=None)
+settings.load_profile("ioebss")
+
+SAMPLES = Path(ioebss.__file__).parent / "samples"
+
+
+def disc_graph(channels: int = 6, side: int | None = None) -> onnx.ModelProto:
+    """A graph that follows the model contract and whose answer is known: with K the sum over a
+    21x21 neighbourhood, logits = K(positive) - K(negative) + 8 * previous - 0.5."""
+    axes = ("batch", channels, "height", "width") if side is None else (1, channels, side, side)
+    weight = np.zeros((1, channels, 21, 21), np.float32)
+    weight[0, 3], weight[0, 4] = 1, -1
+    if channels == 6:
+        weight[0, 5, 10, 10] = 8
+    node = helper.make_node("Conv", ["input", "weight", "bias"], ["logits"], pads=[10] * 4)
+    graph = helper.make_graph(
+        [node],
+        "discs",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, axes)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, (axes[0], 1, *axes[2:]))],
+        [
+            numpy_helper.from_array(weight, "weight"),
+            numpy_helper.from_array(np.array([-0.5], np.float32), "bias"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    model.ir_version = 9
+    return model
+
+
+ModelFactory = Callable[..., Path]
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> ModelFactory:
+    """Writes `disc_graph` with its manifest; keywords change the manifest."""
+
+    def make(channels: int = 6, side: int | None = None, **changes: object) -> Path:
+        path = tmp_path / "discs.onnx"
+        onnx.save(disc_graph(channels, side), path)
+        values: dict[str, object] = {
+            "name": "discs",
+            "architecture": "discs",
+            "channels": CHANNELS[:channels],
+            "click_radius": 5,
+            "size_multiple": 16,
+            "recommended_sizes": (side or 128,),
+            "precision": "fp32",
+            "sha256": sha256_of(path),
+            "opset": 18,
+            "fixed_size": (side, side) if side else None,
+        }
+        manifest = Manifest(**(values | changes))  # type: ignore[arg-type]
+        write_manifest(manifest, path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def edit_manifest() -> Callable[[Path, dict[str, object]], None]:
+    """Overwrites keys of the manifest beside a model; None removes a key."""
+
+    def edit(model: Path, changes: dict[str, object]) -> None:
+        path = model.with_suffix(".json")
+        table = json.loads(path.read_text()) | changes
+        path.write_text(json.dumps({k: v for k, v in table.items() if v is not None}))
+
+    return edit
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Runs one of the installed commands as a user would, in an empty folder."""
+
+    def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        program = Path(sys.executable).with_name(name)
+        return subprocess.run(
+            [str(program), *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of sample photographs."""
+    return SAMPLES

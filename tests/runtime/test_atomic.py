@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ioebss.atomic import write_atomically
+from ioebss.errors import OutputError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        write_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_the_temporary_file_has_the_suffix_and_the_result_the_usual_mode(tmp_path: Path) -> None:
+    names = []
+    write_atomically(tmp_path / "a.png", lambda t: (names.append(t.suffix), t.write_text("x")))
+    assert names == [".png"]
+    plain = tmp_path / "plain"
+    plain.write_text("x")
+    assert (tmp_path / "a.png").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written: No such file"):
+        write_atomically(tmp_path / "none" / "a.txt", lambda t: t.write_text("x"))

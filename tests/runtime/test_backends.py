@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from ioebss import Segmenter, backends
+from ioebss.errors import BackendError, MissingExtraError, ModelError, UsageError
+from ioebss.manifest import sha256_of
+
+MakeModel = Callable[..., Path]
+Edit = Callable[[Path, dict[str, object]], None]
+
+
+def test_auto_takes_the_first_that_works_and_logs_the_reasons(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> backends.Backend:
+        raise BackendError("no driver")
+
+    monkeypatch.setattr(backends, "BACKENDS", {"gpu": refuse, **backends.BACKENDS})
+    with caplog.at_level(logging.INFO, "ioebss"):
+        assert Segmenter(make_model()).backend == "onnxruntime-cpu"
+    assert "backend gpu refused: no driver" in caplog.messages
+    with pytest.raises(BackendError, match="no driver"):
+        Segmenter(make_model(), backend="gpu")  # asked for by name: no fallback
+    monkeypatch.setattr(backends, "BACKENDS", {"gpu": refuse})
+    with pytest.raises(BackendError, match="no inference engine can be used: gpu: no driver"):
+        Segmenter(make_model())
+
+
+def test_unknown_backend(make_model: MakeModel) -> None:
+    with pytest.raises(UsageError, match="choose one of auto, onnxruntime-cpu"):
+        Segmenter(make_model(), backend="abacus")
+
+
+def test_a_missing_engine_is_answered_with_the_pip_line(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "ioebss\[cpu\]"'):
+        Segmenter(make_model(), backend="onnxruntime-cpu")
+
+
+def test_a_corrupt_graph(make_model: MakeModel, edit_manifest: Edit) -> None:
+    model = make_model()
+    model.write_bytes(b"\x08\x09garbage" * 10)
+    edit_manifest(model, {"sha256": sha256_of(model)})
+    with pytest.raises(ModelError, match="cannot be loaded by onnxruntime"):
+        Segmenter(model)
+
+
+def test_a_graph_with_other_names(make_model: MakeModel, edit_manifest: Edit) -> None:
+    model = make_model()
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        "other",
+        [value("x", TensorProto.FLOAT, ["n", 6, "h", "w"])],
+        [value("y", TensorProto.FLOAT, ["n", 6, "h", "w"])],
+    )
+    other = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    other.ir_version = 9
+    onnx.save(other, model)
+    edit_manifest(model, {"sha256": sha256_of(model)})
+    with pytest.raises(ModelError, match=r"inputs \['x'\] and outputs \['y'\]"):
+        Segmenter(model)
+
+
+def test_a_manifest_of_other_channels_or_sizes(make_model: MakeModel, edit_manifest: Edit) -> None:
+    model = make_model(6)
+    channels = ["red", "green", "blue", "positive", "negative"]
+    edit_manifest(model, {"channels": channels})
+    with pytest.raises(ModelError, match="takes 6 channels, its manifest says 5"):
+        Segmenter(model)
+    model = make_model(6, side=64)
+    edit_manifest(model, {"fixed_size": [128, 128]})
+    with pytest.raises(ModelError, match=r"takes \[64, 64\], its manifest says \[128, 128\]"):
+        Segmenter(model)
+    model = make_model(6, side=64, fixed_size=None)
+    with pytest.raises(ModelError, match="its manifest says any size"):
+        Segmenter(model)
+
+
+def test_sizes_and_threads(make_model: MakeModel) -> None:
+    photo = np.zeros((100, 200, 3), np.uint8)
+    assert Segmenter(make_model(), size=64, threads=1).open(photo)._size == (32, 64)
+    for size in (0, -16, 100, 8192):
+        with pytest.raises(UsageError, match=f"size = {size}; it must be a multiple of 16"):
+            Segmenter(make_model(), size=size)
+    with pytest.raises(UsageError, match="takes 64x64 only"):
+        Segmenter(make_model(side=64), size=128)
+    with pytest.raises(UsageError, match="threads = 0"):
+        Segmenter(make_model(), threads=0)
+
+
+def test_no_such_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="does not exist"):
+        Segmenter(tmp_path / "none.onnx")

@@ -1,0 +1,182 @@
+"""`ioebss-run` as a user types it: real process, real files, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+MakeModel = Callable[..., Path]
+Edit = Callable[[Path, dict[str, object]], None]
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(np.full((96, 128, 3), 90, np.uint8)).save(path)
+    return path
+
+
+def expect_error(result: subprocess.CompletedProcess[str], code: int, *texts: str) -> None:
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    for text in texts:
+        assert text in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["mask", "cutout", "overlay", "json"])
+def test_every_format(command: Command, make_model: MakeModel, photo: Path, kind: str) -> None:
+    arguments = ("--clicks", "40,50", "--format", kind, "--model", make_model())
+    result = command("ioebss-run", photo, *arguments)
+    assert result.returncode == 0, result.stderr
+    name = "photo.json" if kind == "json" else f"photo.{kind}.png"
+    assert str(photo.parent / name) in result.stdout
+    assert (photo.parent / name).stat().st_size > 0
+
+
+def test_the_mask_is_the_sessions(command: Command, make_model: MakeModel, photo: Path) -> None:
+    from ioebss import Segmenter
+
+    model = make_model()
+    clicks = ("--clicks", "40,50", "--clicks", "90,40,1; 60,60,0")
+    result = command("ioebss-run", photo, *clicks, "--model", model, "-o", "out.png")
+    assert result.returncode == 0, result.stderr
+    written = cv2.imread(str(photo.parent / "out.png"), cv2.IMREAD_UNCHANGED) > 0
+    session = Segmenter(model).open(photo)
+    expected = session.predict([(40, 50), (90, 40, 1), (60, 60, 0)])
+    np.testing.assert_array_equal(written, expected)
+
+
+def test_json_for_machines_and_its_file_is_read_again(
+    command: Command, make_model: MakeModel, photo: Path
+) -> None:
+    model = make_model()
+    first = command(
+        "ioebss-run", photo, "--clicks", "40.7,50", "--format", "json", "--json", "--model", model
+    )
+    line = json.loads(first.stdout)
+    assert line["clicks"] == [{"x": 40, "y": 50, "label": 1}]
+    assert line["backend"] == "onnxruntime-cpu"
+    assert line["area"] > 0
+    again = command("ioebss-run", photo, "--clicks", line["output"], "--json", "--model", model)
+    assert json.loads(again.stdout)["area"] == line["area"]
+
+
+def test_a_folder_with_a_clicks_file(
+    command: Command, make_model: MakeModel, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    out.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        Image.fromarray(np.full((96, 128, 3), 90, np.uint8)).save(folder / name)
+    (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:60])
+    clicks = tmp_path / "clicks.json"
+    clicks.write_text(json.dumps({"a.png": [[40, 50]], "b.png": [[40, 50]]}))
+    arguments = ("--clicks", clicks, "-o", out, "--model", make_model())
+    result = command("ioebss-run", folder, *arguments)
+    expect_error(result, 1, "b.png", "1 of 2 photos failed; the others are written")
+    assert [p.name for p in out.iterdir()] == ["a.mask.png"]
+    clicks.write_text(json.dumps({"d.png": [[40, 50]]}))
+    expect_error(command("ioebss-run", folder, *arguments), 2, "clicks are given for d.png")
+
+
+def test_start_mask(command: Command, make_model: MakeModel, photo: Path) -> None:
+    start = np.zeros((96, 128), np.uint8)
+    start[60:80, 60:100] = 255
+    Image.fromarray(start).save(photo.parent / "start.png")
+    arguments = ("--start", "start.png", "--model", make_model())
+    result = command("ioebss-run", photo, "--clicks", "5,5,0", *arguments)
+    assert result.returncode == 0, result.stderr
+    written = cv2.imread(str(photo.parent / "photo.mask.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(written, start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("none.jpg", "--clicks", "1,1"), 1, "none.jpg does not exist"),
+        (("text.jpg", "--clicks", "1,1"), 1, "is not a JPEG, PNG, WebP, BMP or TIFF image"),
+        (("photo.jpg", "--clicks", "400,1"), 2, "x = 400 is outside the photo"),
+        (("photo.jpg", "--clicks=-4,1"), 2, "x = -4 is outside the photo"),
+        (("photo.jpg", "--clicks", "nan,1"), 2, "x = nan is not a finite number"),
+        (("photo.jpg", "--clicks", "1,1,2"), 2, "label 2 is not a click label"),
+        (("photo.jpg", "--clicks", "1,1,0"), 2, "no foreground click"),
+        (("photo.jpg", "--clicks", "here"), 2, "'here' is no click"),
+        (("photo.jpg", "--clicks", "bad.json"), 2, "is not JSON"),
+        (("photo.jpg", "--clicks", "1,1", "-o", "none/m.png"), 1, "cannot be written"),
+        (("photo.jpg", "--clicks", "1,1", "-o", "m.jpg"), 2, "is written as .png"),
+        (("photo.jpg", "--clicks", "1,1", "--backend", "abacus"), 2, "no backend 'abacus'"),
+        (("photo.jpg", "--clicks", "1,1", "--format", "svg"), 2, "invalid choice"),
+        (("photo.jpg",), 2, "--clicks"),
+        (("photo.jpg", "photo.jpg", "--clicks", "1,1"), 2, "2 photos need clicks of their own"),
+        ((".", "--clicks", "1,1", "-o", "x.png"), 2, "photos need clicks"),
+    ],
+)
+def test_bad_input(
+    command: Command,
+    make_model: MakeModel,
+    photo: Path,
+    arguments: tuple[str, ...],
+    code: int,
+    text: str,
+) -> None:
+    model = make_model()
+    (photo.parent / "text.jpg").write_text("no photo")
+    (photo.parent / "bad.json").write_text("[1,")
+    before = sorted(p.name for p in photo.parent.iterdir())
+    expect_error(command("ioebss-run", *arguments, "--model", model), code, text)
+    assert sorted(p.name for p in photo.parent.iterdir()) == before  # nothing half, nothing left
+
+
+def test_bad_models(
+    command: Command, make_model: MakeModel, edit_manifest: Edit, photo: Path
+) -> None:
+    def run(model: Path) -> subprocess.CompletedProcess[str]:
+        return command("ioebss-run", photo, "--clicks", "1,1", "--model", model)
+
+    expect_error(run(Path("none.onnx")), 1, "none.onnx does not exist")
+    model = make_model()
+    edit_manifest(model, {"format": 99})
+    expect_error(run(model), 1, "update ioebss")
+    model = make_model()
+    model.write_bytes(model.read_bytes()[:-5])
+    expect_error(run(model), 1, "is not the file that discs.json describes")
+    model.with_suffix(".json").unlink()
+    expect_error(run(model), 1, "has no manifest")
+
+
+def test_the_photo_is_never_overwritten(
+    command: Command, make_model: MakeModel, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((96, 128, 3), 90, np.uint8)).save(photo)
+    before = photo.read_bytes()
+    arguments = ("--clicks", "1,1", "-o", photo, "--model", make_model())
+    expect_error(command("ioebss-run", photo, *arguments), 2, "is the photo itself")
+    assert photo.read_bytes() == before
+
+
+def test_a_write_protected_folder(
+    command: Command, make_model: MakeModel, photo: Path, tmp_path: Path
+) -> None:
+    if os.geteuid() == 0:
+        target = Path("/proc/photo.mask.png")  # the one place where root cannot write either
+    else:
+        (tmp_path / "locked").mkdir(mode=0o500)
+        target = tmp_path / "locked" / "photo.mask.png"
+    arguments = ("--clicks", "1,1", "-o", target, "--model", make_model())
+    expect_error(command("ioebss-run", photo, *arguments), 1, "cannot be written")
+
+
+def test_version_and_help(command: Command) -> None:
+    assert command("ioebss-run", "--version").stdout.startswith("ioebss-run 0.")
+    assert "clicks.json" in command("ioebss-run", "--help").stdout

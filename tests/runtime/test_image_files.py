@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from ioebss.errors import ImageError
+from ioebss.image_files import MAX_PIXELS, read_index_mask, read_mask, read_photo
+
+RNG = np.random.default_rng(0)
+PICTURE = RNG.integers(0, 256, (20, 30, 3), np.uint8)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".webp"])
+def test_lossless_formats_as_opencv_wrote_them(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"photo{suffix}"
+    cv2.imwrite(str(path), PICTURE[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 101])
+    np.testing.assert_array_equal(read_photo(path), PICTURE)
+
+
+def test_jpeg_as_opencv_decodes_it(samples: Path) -> None:
+    ours = read_photo(samples / "chelsea.jpg").astype(int)
+    theirs = cv2.imread(str(samples / "chelsea.jpg"))[..., ::-1].astype(int)
+    assert ours.shape == theirs.shape == (300, 451, 3)
+    assert np.abs(ours - theirs).mean() < 1  # two JPEG libraries round differently
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_obeyed(tmp_path: Path, orientation: int) -> None:
+    """EXIF 2.32, tag 274: what row 0 and column 0 of the stored picture are, seen upright."""
+    upright = PICTURE
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[274] = orientation
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif)
+    np.testing.assert_array_equal(read_photo(path), upright)
+
+
+def test_grey_rgba_and_palette(tmp_path: Path) -> None:
+    grey = PICTURE[..., 0]
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(read_photo(tmp_path / "grey.png"), np.stack([grey] * 3, 2))
+    alpha = np.concatenate([PICTURE, grey[..., None]], axis=2)
+    Image.fromarray(alpha).save(tmp_path / "alpha.png")
+    np.testing.assert_array_equal(read_photo(tmp_path / "alpha.png"), PICTURE)
+    palette = Image.fromarray(PICTURE).quantize(16)
+    palette.save(tmp_path / "palette.png")
+    expected = np.asarray(palette.convert("RGB"))
+    np.testing.assert_array_equal(read_photo(tmp_path / "palette.png"), expected)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_16_bits(tmp_path: Path, suffix: str) -> None:
+    deep = RNG.integers(0, 65536, (20, 30), np.uint16)
+    path = tmp_path / f"grey{suffix}"
+    cv2.imwrite(str(path), deep)
+    np.testing.assert_array_equal(read_photo(path), np.stack([deep >> 8] * 3, 2))
+    colour = RNG.integers(0, 65536, (20, 30, 3), np.uint16)
+    path = tmp_path / f"colour{suffix}"
+    cv2.imwrite(str(path), colour[..., ::-1])
+    np.testing.assert_array_equal(read_photo(path), colour >> 8)
+
+
+def test_files_that_are_no_photo(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="does not exist"):
+        read_photo(tmp_path / "none.jpg")
+    with pytest.raises(ImageError, match="is a folder"):
+        read_photo(tmp_path)
+    text = tmp_path / "text.jpg"
+    text.write_text("no photo")
+    with pytest.raises(ImageError, match="not a JPEG, PNG, WebP, BMP or TIFF"):
+        read_photo(text)
+    empty = tmp_path / "empty.png"
+    empty.touch()
+    with pytest.raises(ImageError, match="not a JPEG"):
+        read_photo(empty)
+    gif = tmp_path / "moving.gif"
+    Image.fromarray(PICTURE).save(gif)
+    with pytest.raises(ImageError, match="not a JPEG"):
+        read_photo(gif)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tiff"])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
+def test_a_truncated_photo_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"photo{suffix}"
+    Image.fromarray(RNG.integers(0, 256, (200, 300, 3), np.uint8)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(ImageError):
+        read_photo(path)
+
+
+def test_a_decompression_bomb_is_refused_before_decoding(tmp_path: Path) -> None:
+    """A PNG of a few bytes that declares 100,000 x 100,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    path = tmp_path / "bomb.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
+    with pytest.raises(ImageError, match=str(MAX_PIXELS)):
+        read_photo(path)
+
+
+def test_100_megapixels_are_not_a_bomb(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    Image.new("1", (10_000, 10_000)).save(path)
+    assert read_photo(path).shape == (10_000, 10_000, 3)
+
+
+def test_index_masks_keep_their_indices(tmp_path: Path) -> None:
+    indices = RNG.integers(0, 4, (20, 30)).astype(np.uint8)
+    indices[0] = 255
+    picture = Image.fromarray(indices, "L").convert("P")
+    picture.putpalette([v for i in range(256) for v in (i, 255 - i, i)])
+    path = tmp_path / "mask.png"
+    indexed = Image.frombytes("P", (30, 20), indices.tobytes())
+    indexed.putpalette([v for i in range(256) for v in (i, 255 - i, i)])
+    indexed.save(path)
+    np.testing.assert_array_equal(read_index_mask(path), indices)
+    Image.fromarray(PICTURE).save(path)
+    with pytest.raises(ImageError, match="a mask is 8-bit grey"):
+        read_index_mask(path)
+
+
+def test_masks_of_either_range(tmp_path: Path) -> None:
+    truth = RNG.random((20, 30)) > 0.5
+    for top in (1, 255):
+        Image.fromarray(truth.astype(np.uint8) * top).save(tmp_path / "mask.png")
+        np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), truth)

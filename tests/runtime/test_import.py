@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("torch", "onnx", "onnxruntime", "tensorrt", "pycuda", "typer", "rich", "matplotlib")
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in out.stdout.split()}
+
+
+def test_import_is_light() -> None:
+    assert not loaded_after("import ioebss") & {*HEAVY, "numpy", "cv2", "PIL"}
+
+
+def test_names_load_no_engine() -> None:
+    modules = loaded_after("from ioebss import Segmenter, Session, Click, Manifest")
+    assert "numpy" in modules
+    assert not modules & set(HEAVY)
+
+
+def test_every_public_name_exists() -> None:
+    import ioebss
+
+    assert all(getattr(ioebss, name).__name__ == name for name in ioebss.__all__)
+    assert set(ioebss.__all__) <= set(dir(ioebss))

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ioebss.errors import ModelError
+from ioebss.manifest import (
+    FORMAT,
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    check_graph,
+    read_manifest,
+    write_manifest,
+)
+
+Edit = Callable[[Path, dict[str, object]], None]
+
+
+def test_round_trip(make_model: Callable[..., Path]) -> None:
+    model = make_model(metrics=[{"protocol": "centre", "n": 3}], training={"seed": 0})
+    manifest = read_manifest(model)
+    write_manifest(manifest, model)
+    assert read_manifest(model) == manifest
+    assert manifest.has_previous
+    assert not read_manifest(make_model(5)).has_previous
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": FORMAT + 1}, "format 2, this version of ioebss reads up to 1; update ioebss"),
+        ({"format": "1"}, "states no format"),
+        ({"sha256": None, "opset": None}, "lacks opset, sha256; export the model again"),
+        ({"channels": ["red"]}, "channels is"),
+        ({"channels": ["green", "red", "blue", "positive", "negative"]}, "channels is"),
+        ({"click_radius": 0}, "click_radius is 0; expected a whole number from 1 to 64"),
+        ({"click_radius": 5.0}, "click_radius is 5.0"),
+        ({"click_radius": True}, "click_radius is True"),
+        ({"size_multiple": 10**9}, "size_multiple"),
+        ({"recommended_sizes": []}, "recommended_sizes is"),
+        ({"recommended_sizes": [10**6]}, "recommended_sizes is"),
+        ({"recommended_sizes": [100]}, "not multiples of 16"),
+        ({"fixed_size": [64]}, "fixed_size is"),
+        ({"fixed_size": [64, 65]}, "not multiples of 16"),
+        ({"precision": "fp8"}, "precision is 'fp8'; expected fp32 or fp16 or int8"),
+        ({"sha256": "A" * 64}, "sha256 is"),
+        ({"name": 7}, "name is 7; expected a text"),
+        ({"metrics": {}}, "metrics is"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    make_model: Callable[..., Path], edit_manifest: Edit, changes: dict[str, object], message: str
+) -> None:
+    model = make_model()
+    edit_manifest(model, changes)
+    with pytest.raises(ModelError, match=message):
+        read_manifest(model)
+
+
+def test_keys_of_later_versions_of_this_format_are_let_through(
+    make_model: Callable[..., Path], edit_manifest: Edit
+) -> None:
+    model = make_model()
+    edit_manifest(model, {"zoom": 1.4})
+    assert read_manifest(model).name == "discs"
+
+
+def test_files_that_are_no_manifest(make_model: Callable[..., Path]) -> None:
+    model = make_model()
+    path = model.with_suffix(".json")
+    for text, message in (
+        ("{", "cannot be read as JSON"),
+        ("[" * 200_000, "cannot be read as JSON"),
+        ("[]", "holds no JSON object"),
+        (" " * (MAX_MANIFEST_BYTES + 1), "larger than"),
+        (json.dumps({}), "states no format"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ModelError, match=message):
+            read_manifest(model)
+    path.unlink()
+    with pytest.raises(ModelError, match=r"has no manifest: discs\.json must lie beside it"):
+        read_manifest(model)
+
+
+def test_another_file_is_found_out(make_model: Callable[..., Path]) -> None:
+    model = make_model()
+    manifest = read_manifest(model)
+    check_graph(model, manifest)
+    model.write_bytes(model.read_bytes() + b"\0")
+    with pytest.raises(ModelError, match=r"is not the file that discs\.json describes"):
+        check_graph(model, manifest)
+
+
+@pytest.mark.parametrize(
+    ("photo", "longest", "expected"),
+    [
+        ((375, 500), None, (96, 128)),
+        ((500, 375), 256, (256, 192)),
+        ((16, 16), None, (128, 128)),
+        ((10, 5000), None, (16, 128)),  # never less than one multiple
+        ((8000, 12500), None, (80, 128)),
+    ],
+)
+def test_input_size(
+    make_model: Callable[..., Path],
+    photo: tuple[int, int],
+    longest: int | None,
+    expected: tuple[int, int],
+) -> None:
+    manifest: Manifest = read_manifest(make_model())
+    assert manifest.input_size(*photo, longest) == expected
+
+
+def test_input_size_of_a_fixed_model(make_model: Callable[..., Path]) -> None:
+    assert read_manifest(make_model(side=64)).input_size(375, 500) == (64, 64)
