@@ -1,0 +1,111 @@
+"""Recipes: the paper's values, and a clear word on every mistake."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from ioebss.errors import UsageError
+from ioebss.trainer.networks import NetworkSpec
+from ioebss.trainer.recipe import load_recipe, recipe_from, without_label_loss
+
+
+def test_paper_to_the_letter() -> None:
+    """513x513, Adam 1e-4, batch 4, r 5, 15 pairs, cross entropy + Label Loss, from scratch."""
+    recipe = load_recipe("paper")
+    assert recipe.network == NetworkSpec("deeplabv3plus", "resnet101", 5, 16, 256, 48, 256)
+    assert recipe.pretrained is False
+    assert (recipe.clicks.radius, recipe.clicks.pairs, recipe.clicks.rounds) == (5, 15, 1)
+    assert (recipe.data.size, recipe.data.augment) == (513, False)
+    assert recipe.data.paste == recipe.data.component == 0
+    assert asdict(recipe.loss) == {"cross_entropy": 1.0, "label": 1.0, "soft_iou": 0.0}
+    options = recipe.optimisation
+    assert (options.optimizer, options.learning_rate, options.weight_decay) == ("adam", 1e-4, 0)
+    assert (options.batch, options.accumulate, options.schedule) == (4, 1, "constant")
+    assert (options.ema, options.warmup, options.autocast) == (0, 0, "none")
+
+
+def test_flag_without_label_loss_changes_nothing_else() -> None:
+    paper = load_recipe("paper")
+    without = without_label_loss(paper)
+    assert without.loss.label == 0 and without.loss.cross_entropy == 1
+    before, after = asdict(paper), asdict(without)
+    before["loss"].pop("label")
+    after["loss"].pop("label")
+    assert before == after
+
+
+def test_default_has_the_previous_mask_and_correction_clicks() -> None:
+    recipe = load_recipe("default")
+    assert recipe.network.in_channels == 6
+    assert recipe.network.backbone.startswith("efficientnet_lite")
+    assert recipe.pretrained and recipe.clicks.rounds > 1
+
+
+@pytest.mark.parametrize("name", ["paper", "default"])
+def test_a_recipe_survives_its_checkpoint(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe_from(asdict(recipe)) == recipe
+
+
+def test_overrides_replace_what_the_file_says() -> None:
+    recipe = load_recipe(
+        "paper",
+        [
+            "optimisation.batch=8",
+            "optimisation.learning_rate=1",
+            "network.backbone=resnet18",
+            'optimisation.optimizer="adamw"',
+            "seed = 7",
+        ],
+    )
+    assert recipe.optimisation.batch == 8 and recipe.seed == 7
+    assert recipe.optimisation.learning_rate == 1.0
+    assert isinstance(recipe.optimisation.learning_rate, float)
+    assert (recipe.network.backbone, recipe.optimisation.optimizer) == ("resnet18", "adamw")
+    assert recipe.data.size == 513
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("optimisation.momentum=0.9", "unknown key optimisation.momentum.*learning_rate"),
+        ("colour=1", "unknown key 'colour'.*network"),
+        ("optimisation.batch=2.5", "optimisation.batch = 2.5.*int"),
+        ("optimisation.batch=true", "optimisation.batch = True.*int"),
+        ("data.augment=1", "data.augment = 1.*bool"),
+        ("network=resnet18", "network"),
+        ("optimisation.batch=0", "batch"),
+        ("optimisation.optimizer=sgd", "adam"),
+        ("data.paste=1.5", "paste"),
+        ("data.size=16", "at least 32"),
+        ("optimisation.batch", "section.key=value"),
+        ("seed.x=1", "'seed'.*not a section"),
+    ],
+)
+def test_a_wrong_override_says_what_is_wrong(override: str, message: str) -> None:
+    overrides = ["seed=1", override] if override.startswith("seed.") else [override]
+    with pytest.raises(UsageError, match=f"(?s){message}"):
+        load_recipe("paper", overrides)
+
+
+def test_a_file_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[clicks]\npairs = 3\n")
+    recipe = load_recipe(str(path))
+    assert (recipe.name, recipe.clicks.pairs) == ("mine", 3)
+
+
+def test_no_such_recipe_lists_those_there_are() -> None:
+    with pytest.raises(UsageError, match="default, paper"):
+        load_recipe("papre")
+
+
+@pytest.mark.parametrize("content", [b"batch = ", b"\xff\xfe"])
+def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="not a TOML file"):
+        load_recipe(str(path))

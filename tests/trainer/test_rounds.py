@@ -1,0 +1,88 @@
+"""Correction clicks between two network calls."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ioebss.trainer.rounds import RoundState
+
+SIZE, RADIUS = 32, 3
+
+
+def batch(seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.zeros(2, SIZE, SIZE, dtype=torch.bool)
+    mask[:, 8:24, 6:20] = True
+    return {
+        "image": torch.randint(0, 256, (2, 3, SIZE, SIZE), dtype=torch.uint8, generator=generator),
+        "planes": torch.zeros(2, 2, SIZE, SIZE, dtype=torch.uint8),
+        "mask": mask,
+        "void": torch.rand(2, SIZE, SIZE, generator=generator) < 0.1,
+        "position": torch.tensor([4, 9]),
+    }
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31), rounds=st.integers(1, 4))
+def test_a_click_lies_in_the_error_and_planes_only_grow(seed: int, rounds: int) -> None:
+    state = RoundState.start(batch(seed))
+    rng = np.random.default_rng(seed)
+    axis = np.arange(SIZE)
+    for number in range(rounds):
+        before = state.planes.clone()
+        left, top = rng.integers(0, 20, 2)
+        probability = torch.rand(2, SIZE, SIZE, generator=torch.Generator().manual_seed(seed)) * 0.4
+        probability[:, top : top + 12, left : left + 12] += 0.6
+        state.add_corrections(probability, RADIUS, (seed % 1000, 0, number))
+        assert torch.all(state.planes >= before)
+        for i in range(2):
+            predicted = probability[i] > 0.5
+            wrong = {
+                0: state.mask[i] & ~predicted & ~state.void[i],
+                1: ~state.mask[i] & predicted & ~state.void[i],
+            }
+            # Some pixel of the error explains the plane: the disc around it, and nothing else.
+            explained = any(
+                torch.equal(
+                    state.planes[i, plane].bool(),
+                    before[i, plane].bool()
+                    | torch.from_numpy(np.hypot(axis[:, None] - y, axis - x) <= RADIUS),
+                )
+                and torch.equal(state.planes[i, 1 - plane], before[i, 1 - plane])
+                for plane, region in wrong.items()
+                for y, x in region.nonzero().tolist()
+            )
+            assert explained
+
+
+def test_a_right_prediction_gets_no_click() -> None:
+    state = RoundState.start(batch(0))
+    state.add_corrections(state.mask.float(), RADIUS, (0, 0, 0))
+    assert not state.planes.any()
+
+
+def test_clicks_follow_from_seed_and_position() -> None:
+    states = [RoundState.start(batch(0)) for _ in range(3)]
+    nothing = torch.zeros(2, SIZE, SIZE)
+    for state, seed in zip(states, ((0, 0, 0), (0, 0, 0), (0, 0, 1)), strict=True):
+        state.add_corrections(nothing, RADIUS, seed)
+    assert torch.equal(states[0].planes, states[1].planes)
+    assert not torch.equal(states[0].planes, states[2].planes)
+    assert not torch.equal(states[0].planes[0], states[0].planes[1])
+
+
+def test_inputs_are_colours_planes_and_the_fed_back_mask() -> None:
+    state = RoundState.start(batch(1))
+    device = torch.device("cpu")
+    first = state.inputs(6, device)
+    assert first.shape == (2, 6, SIZE, SIZE) and first.dtype == torch.float32
+    assert torch.equal(first[:, :3], state.image.float()) and not first[:, 5].any()
+    probability = torch.rand(2, SIZE, SIZE)
+    state.add_corrections(probability, RADIUS, (0, 0, 0))
+    second = state.inputs(6, device)
+    assert torch.equal(second[:, 5], probability)
+    assert torch.equal(second[:, 3:5], state.planes.float()) and state.planes.any()
+    assert torch.equal(state.inputs(5, device), second[:, :5])

@@ -1,0 +1,1 @@
+"""Training: networks, losses, data sets, click simulation, the loop."""

@@ -1,0 +1,84 @@
+"""Checkpoints: safetensors for numbers, JSON for the rest, and never half of either.
+
+A run's folder holds
+
+    checkpoint.json               what to resume from: names the tensor file; renaming it commits
+    checkpoint-STEP.safetensors   weights, averaged weights, optimizer state
+    weights.json, weights-STEP.safetensors
+                                  the averaged weights of the best validation so far: what export
+                                      reads
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ioebss.atomic import write_atomically
+from ioebss.errors import ModelError
+
+FORMAT = 1
+MAX_JSON_BYTES = 16 * 1024 * 1024
+CHECKPOINT, WEIGHTS = "checkpoint", "weights"
+
+
+def save(
+    folder: Path, kind: str, step: int, tensors: dict[str, Tensor], state: dict[str, Any]
+) -> None:
+    """Writes `kind`-STEP.safetensors, then commits it by renaming `kind`.json into place, then
+    deletes what is no longer named. Killed at any moment, the folder holds a whole checkpoint or
+    the one before."""
+    name = f"{kind}-{step:08d}.safetensors"
+    contiguous = {k: v.detach().contiguous() for k, v in tensors.items()}
+    write_atomically(folder / name, lambda path: save_file(contiguous, path))
+    text = json.dumps({"format": FORMAT, "step": step, "file": name, **state}, indent=1)
+    write_atomically(folder / f"{kind}.json", lambda path: path.write_text(text + "\n", "utf-8"))
+    abandoned = folder.glob(f".{kind}-*")  # temporary files of a process that was killed
+    for old in (*folder.glob(f"{kind}-*.safetensors"), *abandoned):
+        if old.name != name:
+            old.unlink()
+
+
+def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of a checkpoint.
+
+    Args:
+        path: a run's folder, or the JSON file itself.
+        kind: `CHECKPOINT` or `WEIGHTS`.
+
+    Raises:
+        ModelError: nothing there, damaged, or written by a newer version.
+    """
+    path = path / f"{kind}.json" if path.is_dir() else path
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist: there is no {kind} to read")
+    state = _read_json(path)
+    if state.get("format") != FORMAT:
+        raise ModelError(
+            f"{path} has format {state.get('format')!r}, this version reads {FORMAT}; "
+            "update ioebss, or train again"
+        )
+    name = state.get("file")
+    if not isinstance(name, str) or Path(name).name != name:
+        raise ModelError(f"{path} names no tensor file beside it; it is damaged")
+    try:
+        return load_file(path.parent / name), state
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path.parent / name} cannot be read: {error}") from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise ModelError(f"{path} is larger than {MAX_JSON_BYTES} bytes; it is no checkpoint")
+        state = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from None
+    if not isinstance(state, dict):
+        raise ModelError(f"{path} is no checkpoint: it holds no JSON object")
+    return state

@@ -1,0 +1,97 @@
+"""`ioebss-train`: trains a model by a recipe."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ioebss.command import run_command
+from ioebss.errors import UsageError
+
+DESCRIPTION = "Train a click segmentation model. Interrupted runs resume with the same command."
+
+
+def main() -> None:
+    """Entry point."""
+    run_command(_parser(), _train)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("ioebss-train", description=DESCRIPTION)
+    parser.add_argument(
+        "--recipe", default="default", help='"default", "paper", or the path of a .toml file'
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="DIR",
+        help="folder of photos and masks: VOC layout, SBD, COCO, or images/ and masks/; repeatable",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument("--train-split", default="train", help="list to train on (train)")
+    parser.add_argument("--val-split", default="val", help="list to validate on (val)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override a value of the recipe, e.g. optimisation.batch=8; repeatable",
+    )
+    parser.add_argument("--no-label-loss", action="store_true", help="train without Label Loss")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=min(8, max(1, (os.cpu_count() or 1) - 1)),
+        help="processes that make samples (%(default)s)",
+    )
+    parser.add_argument(
+        "--cache-gb",
+        type=float,
+        default=8.0,
+        help="keep decoded photos in memory if they fit in so many GB (%(default)s); 0 never",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="time between checkpoints (%(default)s)",
+    )
+    return parser
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    if arguments.workers < 0:
+        raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
+    from ioebss.progress import Progress
+    from ioebss.trainer.datasets import open_dataset
+    from ioebss.trainer.datasets.cache import cached
+    from ioebss.trainer.distributed import world
+    from ioebss.trainer.loop import Trainer
+    from ioebss.trainer.recipe import load_recipe, without_label_loss
+
+    recipe = load_recipe(arguments.recipe, arguments.overrides)
+    if arguments.no_label_loss:
+        recipe = without_label_loss(recipe)
+    with world(arguments.device) as here:
+        progress = Progress(quiet=not here.first)
+        train = open_dataset(arguments.data, arguments.train_split)
+        val = open_dataset(arguments.data, arguments.val_split)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        trainer = Trainer(
+            recipe,
+            cached(train, int(arguments.cache_gb * 1e9), progress),
+            val,
+            arguments.out,
+            here,
+            progress,
+            [path.resolve().name for path in arguments.data],
+            arguments.checkpoint_every,
+            arguments.workers,
+        )
+        trainer.run()

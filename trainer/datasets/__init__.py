@@ -1,0 +1,55 @@
+"""Data sets: folders of photos and masks in the layouts people have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ioebss.errors import DataError
+from ioebss.trainer.datasets.coco import CocoDataset, coco_splits
+from ioebss.trainer.datasets.folder import FolderDataset, has_pair_of_folders, split_folders
+from ioebss.trainer.datasets.sbd import SbdDataset
+from ioebss.trainer.datasets.scene import JoinedDataset, SceneDataset
+from ioebss.trainer.datasets.voc import VocDataset
+
+# Where the layout may lie below the folder that is given: people name the top of what they
+# unpacked.
+VOC_PLACES = (".", "VOC2012", "VOCdevkit/VOC2012")
+SBD_PLACES = (".", "dataset", "benchmark_RELEASE/dataset")
+
+
+def open_dataset(roots: list[Path], split: str) -> SceneDataset:
+    """The data sets under some folders, joined, each by the layout it is recognised by.
+
+    Args:
+        roots: one folder for each data set: VOC, SBD or COCO layout, or images and masks.
+        split: the same for all.
+
+    Raises:
+        DataError: not a folder, of no known layout, or without that split.
+    """
+    parts = [_open_one(root, split) for root in roots]
+    return parts[0] if len(parts) == 1 else JoinedDataset(parts)
+
+
+def _open_one(root: Path, split: str) -> SceneDataset:
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder")
+    for place in VOC_PLACES:
+        if _holds(root / place, "JPEGImages", "SegmentationObject"):
+            return VocDataset(root / place, split)
+    for place in SBD_PLACES:
+        if _holds(root / place, "img", "inst"):
+            return SbdDataset(root / place, split)
+    if coco_splits(root):
+        return CocoDataset(root, split)
+    if has_pair_of_folders(root) or split_folders(root):
+        return FolderDataset(root, split)
+    raise DataError(
+        f"{root} has none of the layouts that are known: VOC (JPEGImages/, SegmentationObject/, "
+        "ImageSets/Segmentation/SPLIT.txt), SBD (img/, inst/, SPLIT.txt), COCO "
+        "(annotations/instances_SPLIT.json), or images/ and masks/, as they are or under SPLIT/"
+    )
+
+
+def _holds(folder: Path, *names: str) -> bool:
+    return all((folder / name).is_dir() for name in names)

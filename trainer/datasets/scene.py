@@ -1,0 +1,90 @@
+"""What every data set yields: a photo with its objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ioebss.errors import DataError
+
+VOID = 255  # label of pixels that count nowhere
+MAX_OBJECTS = 254  # objects per photo; the smallest beyond that are void
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo and the objects in it.
+
+    Attributes:
+        name: unique within the data set.
+        image: uint8 (H, W, 3), RGB.
+        labels: uint8 (H, W): 0 background, 1..254 objects, `VOID` where pixels count nowhere.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+    def objects(self, min_pixels: int = 1) -> list[int]:
+        """Labels of the objects that have at least `min_pixels` pixels."""
+        counts = np.bincount(self.labels.ravel(), minlength=256)
+        return [int(i) for i in range(1, VOID) if counts[i] >= min_pixels]
+
+
+class SceneDataset(Protocol):
+    """A data set of scenes. `scene(i)` reads from disk each time; see `cache` for keeping them."""
+
+    def __len__(self) -> int: ...
+
+    def scene(self, index: int) -> Scene:
+        """Reads one scene.
+
+        Raises:
+            DataError: annotations are missing, unreadable or do not match their photo.
+            ImageError: the photo or its mask is missing or unreadable.
+        """
+        ...
+
+
+def find_image(folder: Path, name: str) -> Path:
+    """The photo `name` in a folder, whatever its format."""
+    for suffix in (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"):
+        path = folder / f"{name}{suffix}"
+        if path.is_file():
+            return path
+    raise DataError(f"no photo {name} (.jpg, .png, .webp, ...) in {folder}")
+
+
+def check_scene(scene: Scene) -> Scene:
+    """The scene, if photo and labels have the same size.
+
+    Raises:
+        DataError: they do not.
+    """
+    if scene.image.shape[:2] != scene.labels.shape:
+        height, width = scene.image.shape[:2]
+        rows, columns = scene.labels.shape
+        raise DataError(
+            f"{scene.name}: the photo is {width}x{height} but its mask is {columns}x{rows}"
+        )
+    return scene
+
+
+class JoinedDataset:
+    """Several data sets one after the other."""
+
+    def __init__(self, parts: list[SceneDataset]) -> None:
+        self.parts = parts
+        self.ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def scene(self, index: int) -> Scene:
+        """The scene at a position of the whole."""
+        part = int(np.searchsorted(self.ends, index, side="right"))
+        return self.parts[part].scene(index - (int(self.ends[part - 1]) if part else 0))

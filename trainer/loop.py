@@ -1,0 +1,333 @@
+"""The training loop. Nothing in it depends on when it was started or interrupted: order, samples,
+clicks and dropout follow from (seed, epoch, position) alone, so a resumed run ends with the very
+same weights.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from ioebss.errors import UsageError
+from ioebss.progress import Progress
+from ioebss.trainer import checkpoint
+from ioebss.trainer.averaging import AveragedWeights
+from ioebss.trainer.datasets.scene import SceneDataset
+from ioebss.trainer.distributed import World
+from ioebss.trainer.losses import total_loss
+from ioebss.trainer.model import ClickModel
+from ioebss.trainer.networks import load_imagenet
+from ioebss.trainer.recipe import Recipe, recipe_from
+from ioebss.trainer.report import Row, write_report
+from ioebss.trainer.rounds import RoundState
+from ioebss.trainer.samples import ClickSamples
+from ioebss.trainer.validation import CLICKS, validate, validation_targets
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+class Trainer:
+    """One training run in one folder.
+
+    Args:
+        recipe: what to do.
+        train, val: scenes to learn from and to validate on.
+        folder: where checkpoints and the log go; resumed if it holds a checkpoint.
+        world: this process among all.
+        data_names: names of the data sets, recorded with the weights.
+        checkpoint_every: seconds between checkpoints within an epoch.
+        workers: processes that make samples; 0 makes them in this one.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: SceneDataset,
+        val: SceneDataset,
+        folder: Path,
+        world: World,
+        progress: Progress,
+        data_names: list[str],
+        checkpoint_every: float = 120.0,
+        workers: int = 1,
+    ) -> None:
+        self.recipe, self.train_scenes, self.folder = recipe, train, folder
+        self.world, self.progress, self.data_names = world, progress, data_names
+        self.checkpoint_every, self.workers = checkpoint_every, workers
+        self.targets = validation_targets(val, recipe, world)
+        options = recipe.optimisation
+        torch.manual_seed(recipe.seed)
+        self.model = ClickModel(recipe.network)
+        if recipe.pretrained:
+            load_imagenet(self.model.network, recipe.network)
+        _place(self.model, world.device)
+        self.average = AveragedWeights(self.model, options.ema) if options.ema else None
+        self.optimizer: torch.optim.Optimizer = _OPTIMIZERS[options.optimizer](
+            self.model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        )
+        self.scaler = torch.amp.GradScaler(world.device.type, enabled=options.autocast == "fp16")
+        self.epoch = self.iteration = self.updates = 0
+        self.loss_sum, self.loss_count = 0.0, 0
+        self.rows: list[Row] = []
+        self.best = -1.0
+        if (folder / "checkpoint.json").exists():
+            self._resume()
+        self.parallel: nn.Module = self.model
+        if world.size > 1:
+            self.parallel = DistributedDataParallel(self.model)
+
+    # -- sizes -------------------------------------------------------------------------------------
+
+    @property
+    def photos_per_iteration(self) -> int:
+        """Photos of all processes and accumulation steps of one iteration (all rounds on them)."""
+        options = self.recipe.optimisation
+        return options.batch * options.accumulate * self.world.size
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        """At least one, also with fewer photos than an iteration takes."""
+        photos = self.recipe.data.photos_per_epoch or len(self.train_scenes)
+        return max(1, photos // self.photos_per_iteration)
+
+    @property
+    def total_updates(self) -> int:
+        """Optimizer updates of the whole run."""
+        epochs = self.recipe.optimisation.epochs
+        return epochs * self.iterations_per_epoch * self.recipe.clicks.rounds
+
+    def learning_rate(self) -> float:
+        """The rate of the next update."""
+        options = self.recipe.optimisation
+        rate = options.learning_rate
+        if options.schedule == "cosine":
+            rate *= 0.5 * (1 + math.cos(math.pi * min(1.0, self.updates / self.total_updates)))
+        return rate * min(1.0, (self.updates + 1) / (options.warmup + 1))
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Trains until the recipe's last epoch."""
+        while self.epoch < self.recipe.optimisation.epochs:
+            self._run_epoch()
+            ious = self._validate()
+            self._finish_epoch(ious)
+
+    def _run_epoch(self) -> None:
+        started, photos = time.monotonic(), 0
+        saved = started
+        total = self.iterations_per_epoch
+        batches = self._batches()
+        with self.progress.task(f"epoch {self.epoch + 1}", total, self.iteration) as advance:
+            while self.iteration < total:
+                group = [next(batches) for _ in range(self.recipe.optimisation.accumulate)]
+                loss = self._iterate([RoundState.start(batch) for batch in group])
+                self.iteration += 1
+                photos += self.photos_per_iteration
+                rate = photos / (time.monotonic() - started)
+                advance(f"loss {loss:.4f}, {rate:.1f} photos/s")
+                if time.monotonic() - saved > self.checkpoint_every and self.iteration < total:
+                    self._save()
+                    saved = time.monotonic()
+        self.photos_per_second = photos / (time.monotonic() - started) if photos else 0.0
+
+    def _batches(self) -> Iterator[dict[str, Tensor]]:
+        """This process's batches of the current epoch from the current iteration on."""
+        total = self.iterations_per_epoch * self.photos_per_iteration
+        samples = ClickSamples(self.train_scenes, self.recipe, self.epoch, total)
+        start = self.iteration * self.photos_per_iteration
+        mine = list(range(start + self.world.rank, total, self.world.size))
+        loader: DataLoader[Any] = DataLoader(
+            samples,
+            batch_size=self.recipe.optimisation.batch,
+            sampler=mine,
+            num_workers=self.workers,
+            worker_init_fn=_start_worker,
+            prefetch_factor=4 if self.workers else None,
+        )
+        return iter(loader)
+
+    def _iterate(self, group: list[RoundState]) -> float:
+        """All rounds on one group of batches, an optimizer update each. Returns the mean loss."""
+        self.parallel.train()
+        losses = []
+        for number in range(self.recipe.clicks.rounds):
+            last = number == self.recipe.clicks.rounds - 1
+            for group_index, state in enumerate(group):
+                torch.manual_seed(self._dropout_seed(group_index))
+                accumulating = group_index < len(group) - 1 and self.world.size > 1
+                held_back: Any = self.parallel.no_sync if accumulating else nullcontext
+                with held_back():
+                    loss, probability = self._backward(state, 1 / len(group))
+                losses.append(loss)
+                if not last:
+                    seed = (self.recipe.seed, self.epoch, number)
+                    state.add_corrections(probability, self.recipe.clicks.radius, seed)
+            self._update()
+        mean = sum(losses) / len(losses)
+        self.loss_sum += mean
+        self.loss_count += 1
+        return mean
+
+    def _dropout_seed(self, group_index: int) -> int:
+        place = self.updates * self.recipe.optimisation.accumulate + group_index
+        return (self.recipe.seed + 1) * 1_000_003 + place * self.world.size + self.world.rank
+
+    def _backward(self, state: RoundState, weight: float) -> tuple[float, Tensor]:
+        device = self.world.device
+        inputs = state.inputs(self.recipe.network.in_channels, device)
+        dtype = _AUTOCAST.get(self.recipe.optimisation.autocast)
+        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            scores = self.parallel(inputs)
+        loss = total_loss(
+            scores,
+            state.planes.to(device),
+            state.mask.to(device),
+            state.void.to(device),
+            self.recipe.loss,
+        )
+        self.scaler.scale(loss * weight).backward()  # type: ignore[no-untyped-call]
+        return float(loss.detach()), scores.detach().float().softmax(1)[:, 1]
+
+    def _update(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.updates += 1
+        if self.average:
+            self.average.update(self.model, self.updates)
+
+    # -- the end of an epoch -----------------------------------------------------------------------
+
+    def _validate(self) -> list[float]:
+        """IoU of the weights that would be exported: the averaged ones where there are."""
+        model = self.model
+        if self.average:
+            model = ClickModel(self.recipe.network)
+            model.load_state_dict(self.average.tensors)
+            _place(model, self.world.device)
+        return validate(model, self.targets, self.recipe, self.world)
+
+    def _finish_epoch(self, ious: list[float]) -> None:
+        losses = self.world.total(torch.tensor([self.loss_sum, self.loss_count])).tolist()
+        row: Row = {
+            "epoch": self.epoch + 1,
+            "loss": losses[0] / max(losses[1], 1),
+            "learning_rate": self.learning_rate(),
+            "photos_per_second": self.photos_per_second,
+        }
+        row.update({f"iou_{k + 1}": iou for k, iou in enumerate(ious)})
+        self.rows.append(row)
+        self.epoch += 1
+        self.iteration, self.loss_sum, self.loss_count = 0, 0.0, 0
+        text = ", ".join(f"{iou:.4f} after {k + 1}" for k, iou in enumerate(ious))
+        self.progress.say(f"epoch {self.epoch}: loss {row['loss']:.4f}, validation IoU {text}")
+        better = ious[CLICKS - 1] > self.best
+        self.best = max(self.best, ious[CLICKS - 1])
+        if self.world.first:
+            if better:
+                self._save_weights(row)
+            write_report(self.folder, self.rows)
+        self._save()  # last: what is killed before it is done again, the log included
+
+    # -- checkpoints -------------------------------------------------------------------------------
+
+    def _save_weights(self, row: Row) -> None:
+        tensors = self.average.tensors if self.average else self.model.state_dict()
+        state = {
+            "recipe": asdict(self.recipe),
+            "data": self.data_names,
+            "photos_seen": self.epoch * self.iterations_per_epoch * self.photos_per_iteration,
+            "updates": self.updates,
+            "validation": row,
+        }
+        checkpoint.save(self.folder, checkpoint.WEIGHTS, self.updates, tensors, state)
+
+    def _save(self) -> None:
+        if self.world.first:
+            tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+            if self.average:
+                tensors.update({f"average/{k}": v for k, v in self.average.tensors.items()})
+            for name, parameter in self.model.named_parameters():
+                for key, value in self.optimizer.state.get(parameter, {}).items():
+                    tensors[f"optimizer/{name}/{key}"] = value
+            state = {
+                "recipe": asdict(self.recipe),
+                "data": self.data_names,
+                "epoch": self.epoch,
+                "iteration": self.iteration,
+                "updates": self.updates,
+                "processes": self.world.size,
+                "loss": [self.loss_sum, self.loss_count],
+                "best": self.best,
+                "scaler": self.scaler.state_dict(),
+                "rows": self.rows,
+            }
+            checkpoint.save(self.folder, checkpoint.CHECKPOINT, self.updates, tensors, state)
+        self.world.wait()
+
+    def _resume(self) -> None:
+        tensors, state = checkpoint.load(self.folder, checkpoint.CHECKPOINT)
+        self._check_same_run(state)
+        self.model.load_state_dict(_part(tensors, "model/"))
+        if self.average:
+            self.average.load(_part(tensors, "average/"))
+        for name, parameter in self.model.named_parameters():
+            saved = _part(tensors, f"optimizer/{name}/")
+            if saved:
+                # Adam keeps its step count on the CPU.
+                self.optimizer.state[parameter] = {
+                    k: v if k == "step" else v.to(self.world.device) for k, v in saved.items()
+                }
+        self.epoch, self.iteration = state["epoch"], state["iteration"]
+        self.updates, self.best = state["updates"], state["best"]
+        self.loss_sum, self.loss_count = state["loss"]
+        self.rows = state["rows"]
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
+        self.progress.say(f"resuming at epoch {self.epoch + 1}, iteration {self.iteration}")
+
+    def _check_same_run(self, state: dict[str, Any]) -> None:
+        """Only the length of a run may change when it is resumed."""
+        before = recipe_from(state["recipe"])
+        epochs = self.recipe.optimisation.epochs
+        stretched = replace(before, optimisation=replace(before.optimisation, epochs=epochs))
+        if stretched != self.recipe:
+            raise UsageError(
+                f"{self.folder} holds a run of another recipe; take another --out, or the same "
+                "recipe and overrides (only optimisation.epochs may differ)"
+            )
+        if state["processes"] != self.world.size and state["iteration"]:
+            raise UsageError(
+                f"{self.folder} was interrupted within an epoch of {state['processes']} "
+                f"processes; resume it with as many, not {self.world.size}"
+            )
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _place(model: nn.Module, device: torch.device) -> None:
+    # torch's type stubs do not know that a module takes both.
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _start_worker(_: int) -> None:
+    # A worker is one process among several: threads of its own would only fight for the cores.
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

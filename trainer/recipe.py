@@ -1,0 +1,203 @@
+"""Recipes: TOML files that say everything about a training run but where its data lies."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ioebss.errors import UsageError
+from ioebss.planes import RADIUS
+from ioebss.trainer.losses import LossWeights
+from ioebss.trainer.networks import NetworkSpec
+
+FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class ClickRecipe:
+    """How clicks are simulated.
+
+    Attributes:
+        radius: of the discs, in pixels of the training size.
+        pairs: random foreground and background points of the first round (the paper's 15); 0 draws
+            them as people start instead: mostly one click on the object, sometimes several.
+        rounds: network calls per photo; each after the first adds a click at the error of the one
+            before and feeds its mask back, where the network has the channel for it.
+    """
+
+    radius: int = RADIUS
+    pairs: int = 15
+    rounds: int = 1
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """How photos become samples.
+
+    Attributes:
+        size: side of the square samples in pixels.
+        augment: random crops and colours; without, the photo is stretched and at most mirrored.
+        paste: probability that another scene's object is pasted in.
+        component: probability that an object in several pieces is narrowed to one of them.
+        photos_per_epoch: 0 for all.
+        validation_photos: at most so many photos of the validation split, one object each.
+    """
+
+    size: int = 513
+    augment: bool = False
+    paste: float = 0.0
+    component: float = 0.0
+    photos_per_epoch: int = 0
+    validation_photos: int = 200
+
+
+@dataclass(frozen=True)
+class OptimisationRecipe:
+    """How the weights are found.
+
+    Attributes:
+        optimizer: "adam" or "adamw".
+        schedule: "constant" or "cosine" (to 0 over the whole run).
+        warmup: optimizer updates over which the rate rises linearly.
+        batch: photos per process and backward pass.
+        accumulate: backward passes per update.
+        ema: decay of the averaged weights that are validated and exported; 0 for none.
+        autocast: "none", "bf16" or "fp16".
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    warmup: int = 0
+    batch: int = 4
+    accumulate: int = 1
+    epochs: int = 36
+    ema: float = 0.0
+    autocast: str = "none"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole recipe. `pretrained` starts the backbone from ImageNet weights."""
+
+    name: str
+    seed: int = 0
+    pretrained: bool = False
+    network: NetworkSpec = field(default_factory=NetworkSpec)
+    clicks: ClickRecipe = field(default_factory=ClickRecipe)
+    data: DataRecipe = field(default_factory=DataRecipe)
+    loss: LossWeights = field(default_factory=LossWeights)
+    optimisation: OptimisationRecipe = field(default_factory=OptimisationRecipe)
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+_CHOICES = {
+    "optimizer": ("adam", "adamw"),
+    "schedule": ("constant", "cosine"),
+    "autocast": ("none", "bf16", "fp16"),
+}
+_AT_LEAST_ONE = ("radius", "rounds", "batch", "accumulate", "epochs", "validation_photos")
+_FRACTIONS = ("paste", "component", "ema")
+
+
+def _check(recipe: Recipe) -> None:
+    for section in (recipe.clicks, recipe.data, recipe.loss, recipe.optimisation):
+        for name, value in asdict(section).items():
+            if name in _CHOICES and value not in _CHOICES[name]:
+                raise UsageError(f"{name} = {value!r}; choose one of {', '.join(_CHOICES[name])}")
+            if name in _AT_LEAST_ONE and value < 1:
+                raise UsageError(f"{name} = {value}; it must be at least 1")
+            if name in _FRACTIONS and not 0 <= value <= 1:
+                raise UsageError(f"{name} = {value}; it must be between 0 and 1")
+            if isinstance(value, int | float) and value < 0:
+                raise UsageError(f"{name} = {value}; it must not be negative")
+    if recipe.data.size < 32:
+        raise UsageError(f"data.size = {recipe.data.size}; it must be at least 32")
+
+
+def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
+    """A recipe by name ("paper", "default") or path of a TOML file.
+
+    Args:
+        overrides: "section.key=value" or "key=value" with the value in TOML; they replace what the
+            file says.
+
+    Raises:
+        UsageError: no such recipe, not TOML, an unknown key, or a value out of range.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
+        raise UsageError(f"no recipe {name_or_path!r}; take {known}, or the path of a .toml file")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not a TOML file: {error}") from None
+    for override in overrides or []:
+        _apply(table, override)
+    table.setdefault("name", path.stem)
+    return recipe_from(table)
+
+
+def _apply(table: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    if not equals or not key.strip():
+        raise UsageError(f"{override!r} is no override; write section.key=value")
+    *sections, leaf = key.strip().split(".")
+    for section in sections:
+        table = table.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{section!r} in {override!r} is a value, not a section")
+    table[leaf] = parsed
+
+
+def recipe_from(table: dict[str, Any]) -> Recipe:
+    """A recipe from its table, as TOML or JSON hold it.
+
+    Raises:
+        UsageError: an unknown key, a value of the wrong type, or out of range.
+    """
+    hints = get_type_hints(Recipe)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in hints:
+            raise UsageError(f"unknown key {key!r} in the recipe; known: {', '.join(hints)}")
+        if isinstance(value, dict):
+            values[key] = _section(hints[key], key, value)
+        else:
+            values[key] = _typed(hints[key], key, value)
+    return Recipe(**values)
+
+
+def _section(kind: Any, name: str, table: dict[str, Any]) -> Any:
+    hints = get_type_hints(kind)
+    for key in table:
+        if key not in hints:
+            known = ", ".join(f.name for f in fields(kind))
+            raise UsageError(f"unknown key {name}.{key} in the recipe; known: {known}")
+    return kind(**{k: _typed(hints[k], f"{name}.{k}", v) for k, v in table.items()})
+
+
+def _typed(kind: Any, key: str, value: Any) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if not isinstance(kind, type) or type(value) is not kind:
+        expected = getattr(kind, "__name__", kind)
+        raise UsageError(f"{key} = {value!r} in the recipe; expected a {expected}")
+    return value
+
+
+def without_label_loss(recipe: Recipe) -> Recipe:
+    """The same recipe with cross entropy (and what else it has) but no Label Loss."""
+    return replace(recipe, loss=replace(recipe.loss, label=0.0))

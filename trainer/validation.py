@@ -1,0 +1,75 @@
+"""Validation during training: mean IoU after one, two and three clicks at the centre of the
+error.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ioebss import simulation
+from ioebss.planes import draw
+from ioebss.trainer.datasets.scene import VOID, SceneDataset
+from ioebss.trainer.datasets.transforms import Target, fit
+from ioebss.trainer.distributed import World
+from ioebss.trainer.model import foreground_logits
+from ioebss.trainer.recipe import Recipe
+
+CLICKS = 3
+BATCH = 16
+
+
+def validation_targets(scenes: SceneDataset, recipe: Recipe, world: World) -> list[Target]:
+    """This process's share of the validation samples: evenly spread photos, the largest object of
+    each, the whole photo stretched to the training size."""
+    count = min(recipe.data.validation_photos, len(scenes))
+    chosen = np.linspace(0, len(scenes) - 1, count).astype(int)[world.rank :: world.size]
+    targets = []
+    for index in chosen:
+        scene = scenes.scene(int(index))
+        counts = np.bincount(scene.labels.ravel(), minlength=256)[1:VOID]
+        if counts.any():
+            mask = scene.labels == 1 + counts.argmax()
+            target = Target(scene.image, mask, scene.labels == VOID)
+            targets.append(fit(target, recipe.data.size))
+    return targets
+
+
+@torch.inference_mode()
+def validate(model: nn.Module, targets: list[Target], recipe: Recipe, world: World) -> list[float]:
+    """Mean IoU after 1, ..., `CLICKS` clicks over the targets of all processes; void excluded."""
+    model.eval()
+    sums = torch.zeros(CLICKS + 1, dtype=torch.float64)
+    for start in range(0, len(targets), BATCH):
+        sums[:CLICKS] += _click_through(model, targets[start : start + BATCH], recipe, world)
+    sums[CLICKS] = len(targets)
+    sums = world.total(sums).cpu()
+    return [float(s / sums[CLICKS].clamp(min=1)) for s in sums[:CLICKS]]
+
+
+def _click_through(model: nn.Module, targets: list[Target], recipe: Recipe, world: World) -> Tensor:
+    size = recipe.data.size
+    inputs = torch.zeros(len(targets), recipe.network.in_channels, size, size)
+    for i, target in enumerate(targets):
+        inputs[i, :3] = torch.from_numpy(np.ascontiguousarray(target.image)).permute(2, 0, 1)
+    masks = np.zeros((len(targets), size, size), bool)
+    sums = torch.zeros(CLICKS, dtype=torch.float64)
+    for k in range(CLICKS):
+        for i, target in enumerate(targets):
+            click = simulation.centre_click(masks[i], target.mask, ~target.void)
+            if click:
+                planes = inputs[i, 3:5].numpy()
+                draw(planes, click.x, click.y, click.label, recipe.clicks.radius)
+        logits = foreground_logits(model(inputs.to(world.device))).float().cpu()[:, 0]
+        masks = (logits > 0).numpy()
+        if recipe.network.in_channels == 6:
+            inputs[:, 5] = logits.sigmoid()
+        sums[k] = sum(_iou(m, t) for m, t in zip(masks, targets, strict=True))
+    return sums
+
+
+def _iou(mask: simulation.Mask, target: Target) -> float:
+    valid = ~target.void
+    union = ((mask | target.mask) & valid).sum()
+    return float((mask & target.mask & valid).sum() / union) if union else 1.0
