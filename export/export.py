@@ -1,0 +1,112 @@
+"""The export as a whole: graph, manifest, proof, and only then files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from ioebss.atomic import write_atomically
+from ioebss.errors import OutputError, ProofError, UsageError
+from ioebss.export.graph import (
+    OPSET,
+    DeployedModel,
+    check_side,
+    export_graph,
+    size_multiple,
+)
+from ioebss.export.verify import DEMANDED, Proof, Thresholds, photos_in, table, verify
+from ioebss.export.weights import Trained, load_trained
+from ioebss.manifest import CHANNELS, Manifest, sha256_of, write_manifest
+from ioebss.progress import Progress
+
+DEFAULT_LICENCE = "unstated"
+
+
+def export_model(
+    run: Path,
+    output: Path,
+    progress: Progress,
+    size: int | None = None,
+    photos: Path | None = None,
+    sizes: list[int] | None = None,
+    thresholds: Thresholds = DEMANDED,
+    **described: Any,
+) -> Proof:
+    """Exports the best weights of a run to an ONNX graph and its manifest, proven first.
+
+    Args:
+        run: folder of the run, or its `weights.json`.
+        output: the ONNX file; its manifest goes beside it.
+        size: side of a fixed square input; None leaves N, H and W open.
+        photos: folder of photos to prove the export on; None takes the samples.
+        sizes: recommended longer sides; None takes the training size.
+        described: name, licence and command of the manifest.
+
+    Raises:
+        ProofError: the graph does not do what the PyTorch model does; nothing is written.
+        UsageError: a size that the model does not take, or an output that is no .onnx file.
+        ModelError: the run cannot be loaded.
+        OutputError: the files cannot be written.
+    """
+    if output.suffix != ".onnx":
+        raise UsageError(f"{output}: an ONNX model is written as .onnx")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output.parent} is not a folder; make it first")
+    trained = load_trained(run)
+    step = size_multiple(trained.model)
+    sizes = sizes or [size or round(trained.recipe.data.size / step) * step]
+    for side in sizes:
+        check_side(trained.model, side)
+    pictures = photos_in(photos)
+    with tempfile.TemporaryDirectory(prefix="ioebss-export-") as folder:
+        graph = Path(folder) / output.name
+        progress.say(f"exporting {trained.recipe.name} to ONNX, opset {OPSET}")
+        export_graph(trained.model, graph, size)
+        manifest = _manifest(trained, graph, size, sizes, described)
+        reference = DeployedModel(trained.model).eval()
+        proof = verify(reference, graph, manifest, pictures, progress, thresholds)
+        progress.say(table(proof, thresholds))
+        if proof.failures:
+            raise ProofError(
+                f"the export is not equal to the model, nothing was written: {proof.failures[0]}"
+            )
+        manifest = replace(manifest, training={**manifest.training, "proof": _summary(proof)})
+        write_atomically(output, lambda path: shutil.copyfile(graph, path))
+        write_manifest(manifest, output)
+    return proof
+
+
+def _manifest(
+    trained: Trained,
+    graph: Path,
+    size: int | None,
+    sizes: list[int],
+    described: dict[str, Any],
+) -> Manifest:
+    spec = trained.recipe.network
+    return Manifest(
+        name=described.get("name") or trained.recipe.name,
+        architecture=f"{spec.architecture}-{spec.backbone}",
+        channels=CHANNELS[: spec.in_channels],
+        click_radius=trained.recipe.clicks.radius,
+        size_multiple=size_multiple(trained.model),
+        recommended_sizes=tuple(sizes),
+        precision="fp32",
+        sha256=sha256_of(graph),
+        opset=next(o.version for o in onnx.load(graph).opset_import if o.domain in ("", "ai.onnx")),
+        fixed_size=(size, size) if size else None,
+        training=trained.training,
+        licence=described.get("licence") or DEFAULT_LICENCE,
+        command=described.get("command") or "",
+    )
+
+
+def _summary(proof: Proof) -> dict[str, Any]:
+    values = asdict(proof)
+    del values["failures"], values["shapes"]
+    return values

@@ -1,0 +1,230 @@
+"""The proof: the exported graph against the PyTorch model, on real photographs with clicks.
+
+Names first, then shapes, then values, then what matters: whether the masks are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+import ioebss
+from ioebss.backends.onnxruntime_cpu import OnnxRuntimeCpu
+from ioebss.clicks import Click
+from ioebss.errors import DataError
+from ioebss.image_files import read_photo
+from ioebss.manifest import Manifest
+from ioebss.planes import draw
+from ioebss.progress import Progress
+from ioebss.resampling import photo_to_network, sigmoid
+
+SAMPLES = Path(ioebss.__file__).parent / "samples"
+MAX_PHOTOS = 20
+CLICKS = 5  # network calls per photo, each with one more click
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What the proof demands.
+
+    Attributes:
+        logit: greatest allowed |difference| of a logit.
+        pixels: greatest allowed share of mask pixels that differ, over all masks.
+        iou: smallest allowed IoU of a mask with the reference's.
+    """
+
+    logit: float = 1e-3
+    pixels: float = 1e-4
+    iou: float = 0.99
+
+
+DEMANDED = Thresholds()
+
+
+@dataclass
+class Proof:
+    """What was measured. `failures` is empty if the proof holds.
+
+    Attributes:
+        photos, masks: how many were compared.
+        logit: greatest |difference| of a logit.
+        pixels: share of mask pixels that differ.
+        mean_iou, worst_iou: of the masks with the reference's; two empty masks agree.
+        worst_photo: where the worst IoU was.
+        shapes: input shapes (N, C, H, W) that were run.
+    """
+
+    photos: int = 0
+    masks: int = 0
+    logit: float = 0.0
+    pixels: float = 0.0
+    mean_iou: float = 1.0
+    worst_iou: float = 1.0
+    worst_photo: str = ""
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def photos_in(folder: Path | None) -> list[Path]:
+    """At most 20 photos, evenly spread over the sorted names of a folder and the folders in it.
+
+    Args:
+        folder: None takes the sample photographs that come with IOEBSS.
+
+    Raises:
+        DataError: there is none.
+    """
+    root = SAMPLES if folder is None else folder
+    suffixes = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in suffixes)
+    if not found:
+        raise DataError(f"{root} holds no photo (.jpg, .png, .webp, ...) to prove the export on")
+    chosen = np.linspace(0, len(found) - 1, min(MAX_PHOTOS, len(found))).astype(int)
+    return [found[i] for i in chosen]
+
+
+def verify(
+    reference: nn.Module,
+    graph: Path,
+    manifest: Manifest,
+    photos: list[Path],
+    progress: Progress,
+    thresholds: Thresholds = DEMANDED,
+) -> Proof:
+    """Compares an exported graph with the reference.
+
+    Args:
+        reference: float32 (N, C, H, W) -> (N, 1, H, W), in evaluation mode.
+        graph: the ONNX file; loading it checks names, types and channels against the manifest.
+        photos: real photographs; each is clicked `CLICKS` times, seeded, and the reference's mask
+            is fed back to both.
+
+    Raises:
+        ModelError: the graph does not load, or does not fit its manifest.
+    """
+    backend = OnnxRuntimeCpu(graph, manifest)
+    proof = Proof(photos=len(photos))
+    ious, wrong, total = [], 0, 0
+    with progress.task("proving", len(photos)) as advance:
+        for number, path in enumerate(photos):
+            size = _size_for(manifest, number)
+            for inputs, expected in _clicked(reference, path, manifest, size, number):
+                actual = backend.run(inputs)
+                if not _same_shape(proof, actual, expected):
+                    return proof
+                proof.masks += len(inputs)
+                proof.logit = max(proof.logit, _difference(actual, expected))
+                for a, b in zip(actual > 0, expected > 0, strict=True):
+                    iou = _iou(a, b)
+                    ious.append(iou)
+                    wrong, total = wrong + int((a != b).sum()), total + a.size
+                    if iou < proof.worst_iou:
+                        proof.worst_iou, proof.worst_photo = iou, path.name
+                if inputs.shape not in proof.shapes:
+                    proof.shapes.append(inputs.shape)
+            advance()
+    proof.pixels, proof.mean_iou = wrong / total, float(np.mean(ious))
+    _judge(proof, thresholds)
+    return proof
+
+
+def _size_for(manifest: Manifest, number: int) -> int | None:
+    """Photos take turns among the recommended sizes."""
+    sizes = manifest.recommended_sizes
+    return None if manifest.fixed_size else sizes[number % len(sizes)]
+
+
+def _clicked(
+    reference: nn.Module, path: Path, manifest: Manifest, longest: int | None, seed: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Inputs with one click after the other, and the reference's logits; then, where the batch is
+    open, all of them at once."""
+    rng = np.random.default_rng([SEED, seed])
+    photo = read_photo(path)
+    height, width = manifest.input_size(photo.shape[0], photo.shape[1], longest)
+    inputs = np.zeros((1, len(manifest.channels), height, width), np.float32)
+    inputs[0, :3] = photo_to_network(photo, height, width)
+    steps = []
+    for k in range(CLICKS):
+        click = _click(k, height, width, rng)
+        draw(inputs[0, 3:5], click.x, click.y, click.label, manifest.click_radius)
+        expected = _run(reference, inputs)
+        yield inputs, expected
+        steps.append((inputs.copy(), expected))
+        if manifest.has_previous:
+            inputs[0, 5] = sigmoid(expected[0, 0])
+    if manifest.fixed_size is None:
+        (first, first_logits), (second, second_logits) = steps[:2]
+        yield np.concatenate([first, second]), np.concatenate([first_logits, second_logits])
+
+
+def _click(number: int, height: int, width: int, rng: np.random.Generator) -> Click:
+    """The first click is foreground near the middle, where objects are; later ones are anywhere."""
+    if number == 0:
+        x, y = rng.uniform(0.35, 0.65, 2)
+    else:
+        x, y = rng.random(2)
+    label = 1 if number == 0 else int(rng.integers(2))
+    return Click(int(x * width), int(y * height), label)
+
+
+@torch.inference_mode()
+def _run(reference: nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    logits: Tensor = reference(torch.from_numpy(inputs))
+    return logits.numpy()
+
+
+def _same_shape(proof: Proof, actual: NDArray[np.float32], expected: NDArray[np.float32]) -> bool:
+    if actual.shape != expected.shape:
+        proof.failures.append(f"logits have shape {actual.shape}, the reference {expected.shape}")
+    return actual.shape == expected.shape
+
+
+def _difference(actual: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    difference = float(np.abs(actual - expected).max())
+    return difference if np.isfinite(difference) else float("inf")
+
+
+def _iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    union = int((a | b).sum())
+    return int((a & b).sum()) / union if union else 1.0
+
+
+def _judge(proof: Proof, limits: Thresholds) -> None:
+    if not proof.logit < limits.logit:
+        proof.failures.append(f"a logit differs by {proof.logit:.3g}, allowed {limits.logit:g}")
+    if not proof.pixels <= limits.pixels:
+        proof.failures.append(
+            f"{100 * proof.pixels:.4f} % of the mask pixels differ, allowed "
+            f"{100 * limits.pixels:g} %"
+        )
+    if not proof.worst_iou >= limits.iou:
+        proof.failures.append(
+            f"the mask of {proof.worst_photo} has IoU {proof.worst_iou:.4f} with the reference's, "
+            f"demanded {limits.iou:g}"
+        )
+
+
+def table(proof: Proof, limits: Thresholds = DEMANDED) -> str:
+    """The proof as a text table."""
+    rows = [
+        ("photos, masks", f"{proof.photos}, {proof.masks}", ""),
+        ("input shapes", ", ".join("x".join(map(str, s)) for s in proof.shapes), ""),
+        ("max |logit difference|", f"{proof.logit:.2e}", f"< {limits.logit:g}"),
+        ("differing mask pixels", f"{100 * proof.pixels:.5f} %", f"<= {100 * limits.pixels:g} %"),
+        ("mask IoU, mean", f"{proof.mean_iou:.6f}", ""),
+        ("mask IoU, worst", f"{proof.worst_iou:.6f}", f">= {limits.iou:g}"),
+        ("proof", "failed" if proof.failures else "passed", ""),
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(2)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {value:<{widths[1]}}  {limit}".rstrip()
+        for name, value, limit in rows
+    )

@@ -1,0 +1,52 @@
+"""From a training run back to the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ioebss.errors import ModelError, UsageError
+from ioebss.trainer import checkpoint
+from ioebss.trainer.model import ClickModel
+from ioebss.trainer.recipe import Recipe, recipe_from
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, in evaluation mode on the CPU, with what is known of its training."""
+
+    model: ClickModel
+    recipe: Recipe
+    training: dict[str, Any]
+
+
+def load_trained(path: Path) -> Trained:
+    """Loads the best weights of a run.
+
+    Args:
+        path: a run's folder, or a `weights.json`.
+
+    Raises:
+        ModelError: nothing there, damaged, or tensors that do not fit the network.
+    """
+    tensors, state = checkpoint.load(path, checkpoint.WEIGHTS)
+    try:
+        recipe = recipe_from(state["recipe"])
+        training = {
+            "recipe": recipe.name,
+            "seed": recipe.seed,
+            "data": state["data"],
+            "photos_seen": state["photos_seen"],
+            "updates": state["updates"],
+            "validation": state["validation"],
+        }
+    except (KeyError, TypeError, UsageError) as error:
+        raise ModelError(f"{path} does not describe a training run: {error}") from None
+    model = ClickModel(recipe.network)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise ModelError(f"the weights of {path} do not fit its network: {first}") from None
+    return Trained(model.eval(), recipe, training)

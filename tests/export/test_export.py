@@ -1,0 +1,169 @@
+"""The export, against PyTorch and against what the manifest promises."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import numpy_helper
+
+from ioebss import Segmenter
+from ioebss.errors import DataError, ModelError, OutputError, ProofError, UsageError
+from ioebss.export import export as export_module
+from ioebss.export.export import export_model
+from ioebss.export.graph import DeployedModel, export_graph
+from ioebss.export.verify import Thresholds, photos_in, verify
+from ioebss.export.weights import load_trained
+from ioebss.manifest import read_manifest
+from ioebss.progress import Progress
+
+QUIET = Progress(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("models") / "tiny.onnx"
+    export_model(run, output, QUIET, licence="none", command="ioebss-export run")
+    return output
+
+
+def test_the_manifest_tells_what_was_exported(exported: Path) -> None:
+    manifest = read_manifest(exported)
+    assert manifest.architecture == "deeplabv3plus-efficientnet_lite0"
+    assert manifest.channels == ("red", "green", "blue", "positive", "negative", "previous")
+    assert (manifest.click_radius, manifest.size_multiple) == (5, 16)
+    assert (manifest.recommended_sizes, manifest.fixed_size) == ((64,), None)
+    assert manifest.training["proof"]["photos"] == 4
+    assert manifest.training["proof"]["logit"] < 1e-3
+
+
+def test_the_graph_follows_the_contract(exported: Path) -> None:
+    graph = onnx.load(exported)
+    onnx.checker.check_model(graph, full_check=True)
+    opset = {o.domain: o.version for o in graph.opset_import}
+    assert set(opset) == {""}
+    assert opset[""] >= 18
+    (value,) = graph.graph.input
+    axes = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+    assert (value.name, axes) == ("input", ["batch", 6, "height", "width"])
+    (value,) = graph.graph.output
+    axes = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+    assert (value.name, axes) == ("logits", ["batch", 1, "height", "width"])
+    kinds = {node.op_type for node in graph.graph.node}
+    assert "BatchNormalization" not in kinds  # simplified
+    assert not any(node.doc_string or node.metadata_props for node in graph.graph.node)
+    assert os.sep + "trainer" not in str(graph)  # nor where it was made
+
+
+def test_logits_are_foreground_minus_background_of_normalised_input(
+    run: Path, exported: Path
+) -> None:
+    """The contract spelled out by hand around the bare network."""
+    model = load_trained(run).model
+    session = onnxruntime.InferenceSession(str(exported))
+    rng = np.random.default_rng(0)
+    for count, height, width in ((1, 64, 64), (3, 96, 32), (1, 16, 208)):
+        inputs = rng.random((count, 6, height, width), dtype=np.float32)
+        inputs[:, :3] *= 255
+        normalised = inputs.copy()
+        normalised[:, :3] = (inputs[:, :3] - 127) / 128
+        with torch.inference_mode():
+            scores = model.network(torch.from_numpy(normalised)).numpy()
+        (logits,) = session.run(None, {"input": inputs})
+        np.testing.assert_allclose(logits[:, 0], scores[:, 1] - scores[:, 0], atol=1e-4)
+
+
+def test_the_runtime_opens_it(exported: Path, samples: Path) -> None:
+    session = Segmenter(exported).open(samples / "chelsea.jpg")
+    assert session.click(240, 150).shape == (300, 451)
+
+
+def test_a_fixed_size(run: Path, tmp_path: Path, samples: Path) -> None:
+    output = tmp_path / "fixed.onnx"
+    export_model(run, output, QUIET, size=96)
+    manifest = read_manifest(output)
+    assert manifest.fixed_size == (96, 96)
+    shape = onnx.load(output).graph.input[0].type.tensor_type.shape
+    assert [d.dim_value for d in shape.dim] == [1, 6, 96, 96]
+    session = Segmenter(output).open(samples / "coffee.jpg")
+    assert session.click(300, 200).shape == (400, 600)
+
+
+def test_a_graph_that_differs_is_not_handed_over(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(model: object, path: Path, size: int | None) -> None:
+        export_graph(model, path, size)  # type: ignore[arg-type]
+        graph = onnx.load(path)
+        for initializer in graph.graph.initializer:
+            values = numpy_helper.to_array(initializer)
+            if values.ndim == 4:
+                changed = numpy_helper.from_array(values * np.float32(1.05), initializer.name)
+                initializer.CopyFrom(changed)
+        onnx.save(graph, path)
+
+    monkeypatch.setattr(export_module, "export_graph", wrong)
+    with pytest.raises(ProofError, match="nothing was written: a logit differs by"):
+        export_model(run, tmp_path / "wrong.onnx", QUIET)
+    assert [p.name for p in tmp_path.iterdir()] == []
+
+
+def test_every_threshold_is_judged(run: Path, exported: Path) -> None:
+    trained = load_trained(run)
+    reference = DeployedModel(trained.model).eval()
+    limits = Thresholds(logit=0.0, pixels=-1.0, iou=1.1)
+    photos = photos_in(None)[:1]
+    proof = verify(reference, exported, read_manifest(exported), photos, QUIET, limits)
+    assert len(proof.failures) == 3
+    assert proof.masks == 7  # five clicks, and a batch of two
+
+
+def test_usage(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"written as \.onnx"):
+        export_model(run, tmp_path / "model.pt", QUIET)
+    with pytest.raises(OutputError, match="is not a folder; make it first"):
+        export_model(run, tmp_path / "none" / "model.onnx", QUIET)
+    with pytest.raises(UsageError, match="size 100: it must be a multiple of 16"):
+        export_model(run, tmp_path / "model.onnx", QUIET, size=100)
+    with pytest.raises(ModelError, match="there is no weights to read"):
+        export_model(tmp_path, tmp_path / "model.onnx", QUIET)
+    with pytest.raises(DataError, match="holds no photo"):
+        export_model(run, tmp_path / "model.onnx", QUIET, photos=tmp_path)
+
+
+def test_weights_of_another_network(run: Path, tmp_path: Path) -> None:
+    text = (run / "weights.json").read_text().replace('"aspp_channels": 16', '"aspp_channels": 24')
+    (tmp_path / "weights.json").write_text(text)
+    for file in run.glob("*.safetensors"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(ModelError, match="do not fit its network"):
+        load_trained(tmp_path)
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_the_command(command: Command, run: Path, tmp_path: Path) -> None:
+    result = command("ioebss-export", run, "-o", "m.onnx", "--recommended-sizes", "64,128")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "m.onnx"
+    assert "max |logit difference|" in result.stderr
+    assert read_manifest(tmp_path / "m.onnx").recommended_sizes == (64, 128)
+    for arguments, code, text in (
+        ((tmp_path, "-o", "n.onnx"), 1, "does not exist"),
+        ((run, "-o", "n.onnx", "--size", "100"), 2, "multiple of 16"),
+        ((run, "-o", "n.onnx", "--recommended-sizes", "100"), 2, "multiple of 16"),
+        ((run, "-o", "n.onnx", "--recommended-sizes", "a"), 2, "invalid"),
+    ):
+        result = command("ioebss-export", *arguments)
+        assert result.returncode == code, result.stderr
+        assert text in result.stderr
+        assert "Traceback" not in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.onnx"]
