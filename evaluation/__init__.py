@@ -1,0 +1,1 @@
+"""Measuring click segmentation: protocols, metrics, tables and pictures."""

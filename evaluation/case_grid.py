@@ -1,0 +1,147 @@
+"""A picture of the worst, the middle and the best cases of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ioebss.atomic import write_atomically
+from ioebss.clicks import BACKGROUND, FOREGROUND, Click
+from ioebss.evaluation.instances import scene_of
+from ioebss.evaluation.protocol import Measurement, Method, masks_of
+from ioebss.trainer.datasets.scene import SceneDataset
+
+SHOWN = (1, 3, 5)  # clicks after which the mask is drawn
+EACH = 3  # cases of each kind
+CELL = 400  # longer side of a drawn photo, in pixels
+TRUTH_COLOUR = (255, 210, 0)
+MASK_COLOUR = (30, 110, 255)
+CLICK_COLOURS = {FOREGROUND: (0, 200, 80), BACKGROUND: (230, 30, 30)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A measurement and why it is shown: "worst", "middle" or "best"."""
+
+    kind: str
+    measurement: Measurement
+
+
+def choose_cases(measurements: Sequence[Measurement], each: int = EACH) -> list[Case]:
+    """The worst, the middle and the best measurements by their mean IoU over the shown clicks, from
+    worst to best; none twice.
+
+    Args:
+        each: at most so many of each kind.
+    """
+    ranked = sorted(measurements, key=_score)
+    count = len(ranked)
+    middle = max(0, (count - each) // 2)
+    places = {
+        "worst": range(min(each, count)),
+        "middle": range(middle, min(middle + each, count)),
+        "best": range(max(0, count - each), count),
+    }
+    kinds = {place: kind for kind in ("middle", "best", "worst") for place in places[kind]}
+    return [Case(kinds[place], ranked[place]) for place in sorted(kinds)]
+
+
+def draw_cases(
+    path: Path, method: Method, dataset: SceneDataset, cases: Sequence[Case], title: str
+) -> None:
+    """Draws a row per case: the photo with all shown clicks and the outline of the truth, then the
+    mask after 1, 3 and 5 clicks. The clicks are made again on the method to get its masks.
+
+    Args:
+        path: the picture to write, e.g. a PNG.
+
+    Raises:
+        OutputError: it cannot be written.
+        IoebssError: whatever the method or the data set raises.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = _shown(cases[0].measurement)
+    columns = 1 + len(shown)
+    figure = Figure(figsize=(3.2 * columns, 2.7 * len(cases) + 0.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(f"{title}\nyellow: truth; blue: mask; dots: clicks on (green), off (red)")
+    grid = figure.subplots(len(cases), columns, squeeze=False)
+    for row, case in zip(grid, cases, strict=True):
+        panels = _panels(method, dataset, case, shown)
+        for axes, (picture, caption) in zip(row, panels, strict=True):
+            axes.imshow(picture)
+            axes.set_title(caption, fontsize=8)
+            axes.set_axis_off()
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=100))
+
+
+def paint(
+    image: NDArray[np.uint8],
+    truth: NDArray[np.bool_],
+    mask: NDArray[np.bool_] | None,
+    clicks: Sequence[Click],
+) -> NDArray[np.uint8]:
+    """The photo, scaled to `CELL`, with a mask, the outline of the truth, and clicks.
+
+    Args:
+        image: uint8 (H, W, 3), RGB.
+        truth, mask: bool (H, W).
+        clicks: in pixels of the photo; foreground green, background red.
+
+    Returns:
+        uint8 (h, w, 3), RGB.
+    """
+    scale = CELL / max(truth.shape)
+    size = (max(1, round(truth.shape[1] * scale)), max(1, round(truth.shape[0] * scale)))
+    picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if mask is not None:
+        covered = _scaled(mask, size)
+        mixed = 0.5 * picture[covered] + 0.5 * np.array(MASK_COLOUR)
+        picture[covered] = mixed.astype(np.uint8)
+    outlines, _ = cv2.findContours(
+        _scaled(truth, size).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+    )
+    cv2.drawContours(picture, outlines, -1, TRUTH_COLOUR, 1)
+    for click in clicks:
+        centre = (int((click.x + 0.5) * scale), int((click.y + 0.5) * scale))
+        cv2.circle(picture, centre, 5, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(picture, centre, 4, CLICK_COLOURS[click.label], -1, cv2.LINE_AA)
+    return np.asarray(picture, np.uint8)
+
+
+def _panels(
+    method: Method, dataset: SceneDataset, case: Case, shown: Sequence[int]
+) -> list[tuple[NDArray[np.uint8], str]]:
+    instance, course = case.measurement.instance, case.measurement.course
+    scene = scene_of(dataset, [instance])
+    truth, _ = masks_of(scene, instance.label)
+    clicks = course.clicks[: shown[-1]]
+    caption = f"{case.kind}: {instance.scene} #{instance.label}"
+    panels = [(paint(scene.image, truth, None, clicks), caption)]
+    session = method.open(scene.image)
+    masks = [session.click(c.x, c.y, c.label) for c in clicks]
+    for k in shown:
+        mask = masks[min(k, len(masks)) - 1]  # fewer clicks were made where the mask was perfect
+        caption = f"{k} click{'s' * (k > 1)}: IoU {course.ious[k - 1]:.3f}"
+        panels.append((paint(scene.image, truth, mask, clicks[:k]), caption))
+    return panels
+
+
+def _shown(measurement: Measurement) -> list[int]:
+    return [k for k in SHOWN if k <= len(measurement.course.ious)]
+
+
+def _score(measurement: Measurement) -> float:
+    return float(np.mean([measurement.course.ious[k - 1] for k in _shown(measurement)]))
+
+
+def _scaled(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    area = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(area > 0.5)

@@ -1,0 +1,88 @@
+"""Which objects are measured, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ioebss.errors import DataError, UsageError
+from ioebss.progress import Progress
+from ioebss.trainer.datasets.scene import Scene, SceneDataset
+
+MIN_AREA = 300  # pixels; smaller pieces in VOC and COCO are mostly crumbs of crowds
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One object of a data set.
+
+    Attributes:
+        index: of its scene in the data set.
+        scene: name of the scene.
+        label: of the object in the scene's labels, 1..254.
+        area: in pixels.
+    """
+
+    index: int
+    scene: str
+    label: int
+    area: int
+
+
+def list_instances(
+    dataset: SceneDataset, min_area: int = MIN_AREA, progress: Progress | None = None
+) -> list[Instance]:
+    """Every object of every scene, by scene in the order of the data set, then by label.
+
+    Args:
+        min_area: objects of fewer pixels are left out (they stay background).
+        progress: shows how far the reading of masks is.
+
+    Raises:
+        DataError: a scene cannot be read, or no object is large enough.
+    """
+    instances = []
+    with (progress or Progress(quiet=True)).task("listing objects", len(dataset)) as advance:
+        for index in range(len(dataset)):
+            scene = dataset.scene(index)
+            areas = np.bincount(scene.labels.ravel(), minlength=256)
+            instances += [
+                Instance(index, scene.name, label, int(areas[label]))
+                for label in scene.objects(min_area)
+            ]
+            advance()
+    if not instances:
+        raise DataError(f"no object has {min_area} pixels or more; lower the least area")
+    return instances
+
+
+def evenly_spread(instances: Sequence[Instance], limit: int) -> list[Instance]:
+    """At most `limit` of the objects, in order, at even distances over the whole list.
+
+    Raises:
+        UsageError: the limit is below 1.
+    """
+    if limit < 1:
+        raise UsageError(f"a limit of {limit} objects leaves nothing to measure; use 1 or more")
+    count = min(limit, len(instances))
+    return [instances[i * len(instances) // count] for i in range(count)]
+
+
+def scene_of(dataset: SceneDataset, objects: Sequence[Instance]) -> Scene:
+    """The scene of objects of one photo, which may have been listed in an earlier run.
+
+    Raises:
+        DataError: the data set does not, or no longer, hold them there.
+    """
+    index = objects[0].index
+    if 0 <= index < len(dataset):
+        scene = dataset.scene(index)
+        labels = scene.objects()
+        if all(o.scene == scene.name and o.label in labels for o in objects):
+            return scene
+    raise DataError(
+        f"place {index} of this data set does not hold the listed objects of {objects[0].scene}; "
+        "give the data and split that the list was made from, or list the objects anew"
+    )

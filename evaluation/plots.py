@@ -1,0 +1,51 @@
+"""Curves of IoU over clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ioebss.atomic import write_atomically
+from ioebss.evaluation.metrics import estimate
+from ioebss.evaluation.protocol import Measurement
+from ioebss.evaluation.summary import TARGETS
+
+
+def plot_iou_over_clicks(path: Path, measurements: Sequence[Measurement], title: str) -> None:
+    """Draws the mean IoU after each click with its 95 % interval, and the median over objects.
+
+    Args:
+        path: the picture to write, e.g. a PNG.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    # The object interface: pyplot would keep figures alive and look for a display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    ious = np.array([m.course.ious for m in measurements])
+    means = [estimate(column) for column in ious.T]
+    clicks = np.arange(1, ious.shape[1] + 1)
+    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.fill_between(clicks, [m.low for m in means], [m.high for m in means], alpha=0.25)
+    axes.plot(clicks, [m.mean for m in means], marker="o", label="mean, 95 % interval")
+    axes.plot(clicks, np.median(ious, axis=0), linestyle=":", color="black", label="median")
+    for target in TARGETS:
+        axes.axhline(target, linewidth=0.8, linestyle="--", color="grey")
+    axes.set(
+        title=title,
+        xlabel="clicks",
+        ylabel=f"IoU ({len(ious)} objects)",
+        xlim=(0.5, len(clicks) + 0.5),
+        ylim=(0, 1),
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="lower right")
+    axes.grid(alpha=0.3)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))

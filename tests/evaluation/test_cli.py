@@ -1,0 +1,128 @@
+"""`ioebss-bench` on a tiny VOC tree, with a tiny model whose masks are known."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ioebss.evaluation.cli import main
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def bench(monkeypatch, voc_tree, tiny_model):
+    def run(*arguments: str) -> None:
+        command = ["ioebss-bench", "--data", str(voc_tree), "--model", str(tiny_model)]
+        monkeypatch.setattr(sys, "argv", [*command, "--threads", "1", *arguments])
+        main()
+
+    return run
+
+
+def refusal(capsys, bench, *arguments: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as stop:
+        bench(*arguments)
+    return stop.value.code, capsys.readouterr().err
+
+
+def test_result_holds_the_ious_that_the_model_must_give(bench, tmp_path, capsys) -> None:
+    out = tmp_path / "result.json"
+    bench("--out", str(out), "--clicks", "1")
+    stored = json.loads(out.read_text())
+    assert [(i["scene"], i["label"]) for i in stored["instances"]] == [
+        (f"scene{n}", label) for n in range(3) for label in (1, 2)
+    ]
+    # The first click is the middle of the 20x20 square at (60, 30): depth 10, first in row order.
+    second = stored["instances"][1]
+    assert second["clicks"] == [[69, 39, 1]]
+    # Its mask is the disc of radius 5 dilated by a square of 15: it covers the whole object.
+    ys, xs = np.mgrid[:64, :96]
+    beyond_y, beyond_x = (np.maximum(abs(d) - 15, 0) for d in (ys - 39, xs - 69))
+    mask = beyond_y**2 + beyond_x**2 <= 25
+    labels = np.asarray(Image.open(tmp_path / "squares" / "SegmentationObject" / "scene0.png"))
+    expected = 400 / np.count_nonzero(mask & (labels != 255))
+    assert second["ious"] == [pytest.approx(expected, abs=1e-6)]
+    assert stored["model"]["sha256"][:12] in capsys.readouterr().out
+
+
+def test_files_table_and_repetition(bench, tmp_path, capsys) -> None:
+    first, again = tmp_path / "first.json", tmp_path / "again.json"
+    bench("--out", str(first), "--limit", "3")
+    printed = capsys.readouterr()
+    for text in ("tiny (discs, fp32)", "size 96", "onnxruntime-cpu", "NoC@85", "n = 3 objects"):
+        assert text in printed.out
+    assert "clicking 3/3" in printed.err
+    bench("--out", str(again), "--instances", str(first))
+    results = [json.loads(path.read_text()) for path in (first, again)]
+    kept = [
+        [(i["scene"], i["label"], i["ious"], i["clicks"]) for i in r["instances"]] for r in results
+    ]
+    assert kept[0] == kept[1]
+    assert [(i["scene"], i["label"]) for i in results[0]["instances"]] == [
+        ("scene0", 1),
+        ("scene1", 1),
+        ("scene2", 1),
+    ]
+    assert all(len(i["ious"]) == 20 for i in results[0]["instances"])
+    for name in ("first-curve.png", "first-cases.png"):
+        with Image.open(tmp_path / name) as picture:
+            assert np.asarray(picture.convert("L")).std() > 10
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--clicks", "0"), "--clicks 0"),
+        (("--limit", "0"), "--limit 0"),
+        (("--min-area", "0"), "--min-area 0"),
+        (("--out", "result.txt"), ".json"),
+        (("--size", "100"), "multiple of 32"),
+        (("--backend", "abacus"), "no backend"),
+    ],
+)
+def test_wrong_usage(bench, capsys, arguments, message) -> None:
+    code, error = refusal(capsys, bench, *arguments)
+    assert code == 2
+    assert message in error
+
+
+def test_what_cannot_be_measured_or_written(bench, capsys, tmp_path) -> None:
+    for arguments, message in (
+        (("--out", str(tmp_path / "none" / "result.json")), "cannot be written"),
+        (("--split", "absent"), "absent.txt is missing"),
+        (("--model", str(tmp_path / "none.onnx")), "no such model file"),
+        (("--min-area", "5000"), "no object has 5000 pixels"),
+        (("--instances", str(tmp_path / "none.json")), "cannot be read"),
+    ):
+        code, error = refusal(capsys, bench, *arguments)
+        assert code == 1
+        assert message in error
+
+
+def test_pictures_without_matplotlib_are_refused_before_measuring(
+    bench, capsys, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, error = refusal(capsys, bench, "--out", str(tmp_path / "result.json"))
+    assert code == 1
+    assert 'pip install "ioebss[bench]"' in error
+    assert "clicking" not in error
+
+
+def test_data_sets_and_evaluation_import_no_heavy_library() -> None:
+    heavy = ("torch", "onnx", "onnxruntime", "matplotlib", "rich")
+    code = (
+        "import sys, ioebss.trainer.datasets, ioebss.evaluation.cli\n"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path.home())
+    assert done.stdout.strip() == "[]"

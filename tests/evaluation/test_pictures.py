@@ -1,0 +1,64 @@
+"""The case grid: which cases, and what is painted where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ioebss.clicks import Click
+from ioebss.evaluation.case_grid import (
+    CELL,
+    CLICK_COLOURS,
+    MASK_COLOUR,
+    TRUTH_COLOUR,
+    choose_cases,
+    paint,
+)
+from ioebss.evaluation.instances import Instance
+from ioebss.evaluation.protocol import Course, Measurement
+
+
+def measurement(score: float) -> Measurement:
+    return Measurement(Instance(0, "a", 1, 1), Course((Click(0, 0),), (score,) * 5, (1.0,)))
+
+
+def test_worst_middle_and_best_are_chosen() -> None:
+    measurements = [measurement(((7 * i) % 101) / 101) for i in range(101)]
+    cases = choose_cases(measurements)
+    ranks = [round(101 * case.measurement.course.ious[0]) for case in cases]
+    assert ranks == [0, 1, 2, 49, 50, 51, 98, 99, 100]
+    assert [case.kind for case in cases] == ["worst"] * 3 + ["middle"] * 3 + ["best"] * 3
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+def test_no_case_is_shown_twice(count) -> None:
+    cases = choose_cases([measurement(i / count) for i in range(count)])
+    scores = [case.measurement.course.ious[0] for case in cases]
+    assert scores == sorted(set(scores))
+    assert len(cases) == min(count, 9)
+    assert cases[0].kind == "worst"
+
+
+def test_mask_outline_and_clicks_are_painted_in_place() -> None:
+    image = np.full((100, 200, 3), 90, np.uint8)
+    truth, mask = np.zeros((2, 100, 200), bool)
+    truth[20:60, 20:60] = True
+    mask[20:60, 100:160] = True
+    clicks = [Click(40, 40, 1), Click(180, 80, 0)]
+    picture = paint(image, truth, mask, clicks)
+    assert picture.shape == (CELL // 2, CELL, 3)
+    assert tuple(picture[81, 81]) == CLICK_COLOURS[1]
+    assert tuple(picture[161, 361]) == CLICK_COLOURS[0]
+    assert tuple(picture[40, 80]) == TRUTH_COLOUR
+    assert tuple(picture[60, 60]) == (90, 90, 90)  # inside the truth, outside the mask
+    blended = (0.5 * 90 + 0.5 * np.array(MASK_COLOUR)).astype(int)
+    assert tuple(picture[80, 260]) == tuple(blended)
+    assert tuple(picture[10, 10]) == (90, 90, 90)
+    assert (image == 90).all()  # the photo itself is left alone
+
+
+def test_a_photo_of_the_drawn_size_is_left_alone() -> None:
+    image = np.full((CELL, CELL, 3), 90, np.uint8)
+    everything = np.ones((CELL, CELL), bool)
+    paint(image, everything, everything, [Click(5, 5)])
+    assert (image == 90).all()

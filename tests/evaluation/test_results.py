@@ -1,0 +1,119 @@
+"""Summaries, their tables, and result files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from ioebss.clicks import Click
+from ioebss.errors import DataError, UsageError
+from ioebss.evaluation import provenance
+from ioebss.evaluation.instances import Instance
+from ioebss.evaluation.protocol import Course, Measurement
+from ioebss.evaluation.result_files import read_instances, write_result
+from ioebss.evaluation.summary import summarise
+from ioebss.evaluation.tables import format_summary
+
+IOUS = [(0.9, 0.95, 0.95), (0.5, 0.85, 0.875), (0.1, 0.2, 0.3)]
+
+
+@pytest.fixture
+def measurements() -> list[Measurement]:
+    return [
+        Measurement(
+            Instance(i, f"scene{i}", 1, 400),
+            Course((Click(3, i), Click(5, 6, 0)), ious, (10.0 * i, 20.0)),
+        )
+        for i, ious in enumerate(IOUS)
+    ]
+
+
+def test_summary_by_hand(measurements) -> None:
+    summary = summarise(measurements)
+    assert (summary.objects, summary.max_clicks) == (3, 3)
+    assert list(summary.mean_iou) == [1, 2, 3]
+    assert summary.mean_iou[2].mean == pytest.approx(2 / 3)
+    assert summary.targets[0.85].noc.mean == pytest.approx((1 + 2 + 3) / 3)
+    assert summary.targets[0.85].failures == 1
+    assert summary.targets[0.9].noc.mean == pytest.approx((1 + 3 + 3) / 3)
+    assert summary.targets[0.9].failures == 2
+    assert summary.median_ms == 20
+
+
+def test_the_last_click_is_always_shown() -> None:
+    course = Course((Click(0, 0),), (0.5,) * 7, (1.0,))
+    summary = summarise([Measurement(Instance(0, "a", 1, 1), course)])
+    assert list(summary.mean_iou) == [1, 2, 3, 5, 7]
+
+
+def test_nothing_measured_has_no_summary() -> None:
+    with pytest.raises(UsageError, match="nothing was measured"):
+        summarise([])
+
+
+def test_table(measurements) -> None:
+    lines = [line.split() for line in format_summary(summarise(measurements)).splitlines()]
+    assert lines[2][:2] == ["2", "0.667"]
+    noc = next(line for line in lines if line[:1] == ["NoC@85"])
+    assert noc[1] == "2.00"
+    assert noc[3:] == ["1", "of", "3", "(33.3", "%)"]
+
+
+def test_a_result_holds_everything_and_lists_its_objects(measurements, tmp_path) -> None:
+    path = tmp_path / "result.json"
+    write_result(path, {"commit": "abc"}, summarise(measurements), measurements)
+    stored = json.loads(path.read_text())
+    assert (stored["format"], stored["commit"]) == (1, "abc")
+    assert stored["summary"]["mean_iou"]["1"]["mean"] == pytest.approx(0.5)
+    assert stored["instances"][1]["ious"] == [0.5, 0.85, 0.875]
+    assert stored["instances"][1]["clicks"] == [[3, 1, 1], [5, 6, 0]]
+    assert stored["instances"][1]["milliseconds"] == [10, 20]
+    assert read_instances(path) == [m.instance for m in measurements]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"instances": []}', '{"instances": [{"index": 1}]}', '{"instances": 3}',
+     '{"instances": [{"index": "0", "scene": "a", "label": 1, "area": 2}]}'],
+)  # fmt: skip
+def test_what_is_no_result_is_refused(text, tmp_path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"result\.json"):
+        read_instances(path)
+
+
+def test_a_missing_result_is_refused(tmp_path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_instances(tmp_path / "none.json")
+
+
+def test_commit_of_a_checkout_and_of_a_copy_inside_one(tmp_path, monkeypatch) -> None:
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    tracked, copy = tmp_path / "tracked.py", tmp_path / "copy.py"
+    tracked.write_text("a")
+    monkeypatch.setattr(provenance, "__file__", str(tracked))
+    assert provenance.commit() is None  # no checkout at all
+    git("init", "-q")
+    git("add", "tracked.py")
+    git("commit", "-qm", "first")
+    git("tag", "v1")
+    assert provenance.commit() == git("rev-parse", "HEAD")
+    tracked.write_text("b")
+    assert provenance.commit() == git("rev-parse", "HEAD") + "-dirty"
+    copy.write_text("c")
+    monkeypatch.setattr(provenance, "__file__", str(copy))
+    assert provenance.commit() is None
+
+
+def test_provenance_is_ready_for_json() -> None:
+    stored = json.loads(json.dumps(provenance.provenance("ioebss-bench --data x")))
+    assert stored["command"] == "ioebss-bench --data x"
+    assert stored["versions"]["numpy"]
+    assert "core" in stored["device"]
