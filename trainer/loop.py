@@ -124,6 +124,7 @@ class Trainer:
             self._run_epoch()
             ious = self._validate()
             self._finish_epoch(ious)
+        self.world.wait()  # until the first process has written everything
 
     def _run_epoch(self) -> None:
         started, photos = time.monotonic(), 0
@@ -216,9 +217,12 @@ class Trainer:
     def _validate(self) -> list[float]:
         """IoU of the weights that would be exported: the averaged ones where there are."""
         model = self.model
+        # Each process has seen other photos, so its normalisation statistics are its own.
+        weights = self.average.tensors if self.average else model.state_dict()
+        self.world.share(weights.values())
         if self.average:
             model = ClickModel(self.recipe.network)
-            model.load_state_dict(self.average.tensors)
+            model.load_state_dict(weights)
             _place(model, self.world.device)
         return validate(model, self.targets, self.recipe, self.world)
 
@@ -278,7 +282,6 @@ class Trainer:
                 "rows": self.rows,
             }
             checkpoint.save(self.folder, checkpoint.CHECKPOINT, self.updates, tensors, state)
-        self.world.wait()
 
     def _resume(self) -> None:
         tensors, state = checkpoint.load(self.folder, checkpoint.CHECKPOINT)
@@ -295,7 +298,8 @@ class Trainer:
                 }
         self.epoch, self.iteration = state["epoch"], state["iteration"]
         self.updates, self.best = state["updates"], state["best"]
-        self.loss_sum, self.loss_count = state["loss"]
+        if self.world.first:  # the sum is the first process's own
+            self.loss_sum, self.loss_count = state["loss"]
         self.rows = state["rows"]
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])

@@ -93,10 +93,7 @@ def _weight_gradient(grad: Tensor, x: Tensor, kernel: int, stride: int, dilation
         return _weight_gradient_3x3(grad, x, stride, padding=1)
     half = kernel // 2
     rows, columns = (stride * (size - 1) + 3 for size in grad.shape[-2:])
-    # Every block reads `rows` by `columns` pixels; a strided output may stop short of the border.
-    bottom = max(half, rows + kernel - 3 - half - x.shape[-2])
-    right = max(half, columns + kernel - 3 - half - x.shape[-1])
-    padded = F.pad(x, (half, right, half, bottom))
+    padded = F.pad(x, (half, half, half, half))
     result = x.new_empty(x.shape[1], 1, kernel, kernel)
     for top in range(0, kernel - 2, 2):
         for left in range(0, kernel - 2, 2):
