@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 
 from ioebss.atomic import write_atomically
-from ioebss.errors import OutputError, ProofError, UsageError
+from ioebss.errors import ModelError, OutputError, ProofError, UsageError
 from ioebss.export.graph import (
     OPSET,
     DeployedModel,
@@ -21,7 +21,14 @@ from ioebss.export.graph import (
 )
 from ioebss.export.verify import DEMANDED, Proof, Thresholds, photos_in, table, verify
 from ioebss.export.weights import Trained, load_trained
-from ioebss.manifest import CHANNELS, Manifest, sha256_of, write_manifest
+from ioebss.manifest import (
+    CHANNELS,
+    Manifest,
+    manifest_path,
+    read_manifest,
+    sha256_of,
+    write_manifest,
+)
 from ioebss.progress import Progress
 
 DEFAULT_LICENCE = "unstated"
@@ -57,6 +64,7 @@ def export_model(
         raise UsageError(f"{output}: an ONNX model is written as .onnx")
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent} is not a folder; make it first")
+    _check_manifest_place(output)
     trained = load_trained(run)
     step = size_multiple(trained.model)
     sizes = sizes or [size or round(trained.recipe.data.size / step) * step]
@@ -76,9 +84,22 @@ def export_model(
                 f"the export is not equal to the model, nothing was written: {proof.failures[0]}"
             )
         manifest = replace(manifest, training={**manifest.training, "proof": _summary(proof)})
+        # The manifest comes last: without the one that describes it, no graph is ever loaded.
         write_atomically(output, lambda path: shutil.copyfile(graph, path))
         write_manifest(manifest, output)
     return proof
+
+
+def _check_manifest_place(output: Path) -> None:
+    """Refuses to put the manifest where another JSON file lies, a run's own for example."""
+    place = manifest_path(output)
+    if place.exists():
+        try:
+            read_manifest(output)
+        except ModelError:
+            raise OutputError(
+                f"{place} exists and is no manifest; choose another name for {output.name}"
+            ) from None
 
 
 def _manifest(

@@ -41,7 +41,7 @@ def load_trained(path: Path) -> Trained:
             "updates": state["updates"],
             "validation": state["validation"],
         }
-    except (KeyError, TypeError, UsageError) as error:
+    except (KeyError, TypeError, AttributeError, UsageError) as error:
         raise ModelError(f"{path} does not describe a training run: {error}") from None
     model = ClickModel(recipe.network)
     try:

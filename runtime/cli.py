@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 
 from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.command import run_command
-from ioebss.errors import IoebssError, UsageError
+from ioebss.errors import IoebssError, OutputError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ioebss.segmenter import Segmenter
+    from ioebss.session import Session
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
@@ -106,7 +110,7 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
     started = time.perf_counter()
     session = segmenter.open(photo)
     start = read_mask(arguments.start) if arguments.start else None
-    mask = session.predict(job.clicks, start)
+    mask = _mask(session, job.clicks, start)
     milliseconds = 1e3 * (time.perf_counter() - started)
     clicks = session.validated(job.clicks)
     write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
@@ -133,6 +137,20 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
         print(f"{job.output} ({share:.1f} % of the photo, {milliseconds:.0f} ms)", flush=True)
 
 
+def _mask(
+    session: Session, clicks: list[RawClick], start: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """Click by click, as a person would and as models are measured; all at once where the first is
+    a background click, which needs a foreground one beside it."""
+    valid = session.validated(clicks)
+    if start is None and (not valid or valid[0].label == 0):
+        return session.predict(valid)
+    session.reset(start)
+    for click in valid:
+        session.click(click.x, click.y, click.label)
+    return session.mask
+
+
 def _jobs(arguments: argparse.Namespace) -> list[_Job]:
     photos = _photos(arguments.photos)
     single, by_name = _clicks(arguments.clicks)
@@ -144,20 +162,44 @@ def _jobs(arguments: argparse.Namespace) -> list[_Job]:
             "photo -> clicks"
         )
     if not by_name:
-        return [_Job(photos[0], single, _output(arguments, photos[0], several=False))]
-    chosen = [photo for photo in photos if photo.name in by_name]
+        jobs = [_Job(photos[0], single, _output(arguments, photos[0], several=False))]
+    else:
+        chosen = _named(photos, by_name, arguments.photos)
+        several = len(chosen) > 1
+        jobs = [_Job(p, by_name[p.name], _output(arguments, p, several)) for p in chosen]
+    _check_outputs(jobs, arguments)
+    return jobs
+
+
+def _named(
+    photos: list[Path], by_name: dict[str, list[RawClick]], given: Sequence[str]
+) -> list[Path]:
+    """The photos that have clicks; all of them must, but for those found in folders."""
     unknown = sorted(by_name.keys() - {photo.name for photo in photos})
     if unknown:
         raise UsageError(f"clicks are given for {unknown[0]}, which is not among the photos")
-    if len(chosen) < len(photos):
-        left = next(photo for photo in photos if photo.name not in by_name)
-        if not any(Path(given).is_dir() for given in arguments.photos):
-            raise UsageError(f"no clicks are given for {left.name}")
-    several = len(chosen) > 1
-    jobs = [_Job(p, by_name[p.name], _output(arguments, p, several)) for p in chosen]
-    if len({job.output for job in jobs}) < len(jobs):
-        raise UsageError("two photos have the same name, so their results would collide")
-    return jobs
+    for text in given:
+        if not Path(text).is_dir() and Path(text).name not in by_name:
+            raise UsageError(f"no clicks are given for {text}")
+    return [photo for photo in photos if photo.name in by_name]
+
+
+def _check_outputs(jobs: list[_Job], arguments: argparse.Namespace) -> None:
+    """Refuses results that would land on each other or on anything that was given."""
+    clicks = [Path(text) for text in arguments.clicks if text.lower().endswith(".json")]
+    model = [arguments.model, arguments.model.with_suffix(".json")] if arguments.model else []
+    start = [arguments.start] if arguments.start else []
+    inputs = {p.resolve() for p in (*(job.photo for job in jobs), *clicks, *model, *start)}
+    outputs = set()
+    for job in jobs:
+        output = job.output.resolve()
+        if output in inputs:
+            raise UsageError(
+                f"{job.output} would overwrite what was given; choose another --output"
+            )
+        if output in outputs:
+            raise UsageError(f"two results would be {job.output}; run the photos one by one")
+        outputs.add(output)
 
 
 def _photos(given: Sequence[str]) -> list[Path]:
@@ -200,13 +242,14 @@ def _output(arguments: argparse.Namespace, photo: Path, several: bool) -> Path:
     default = default_path(photo, arguments.format)
     if output is None:
         return default
-    if several or output.is_dir():
-        if not output.is_dir():
-            raise UsageError(f"{output} is not a folder; several results need one")
+    if several:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{output} cannot be made a folder: {error.strerror}") from None
+    if output.is_dir():
         return output / default.name
     expected = ".json" if arguments.format == "json" else ".png"
     if output.suffix.lower() != expected:
         raise UsageError(f"{output}: a {arguments.format} is written as {expected}")
-    if output.exists() and photo.exists() and output.samefile(photo):
-        raise UsageError(f"{output} is the photo itself; choose another --output")
     return output

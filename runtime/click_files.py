@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ioebss.clicks import MAX_CLICKS
+from ioebss.clicks import MAX_CLICKS, check_label
 from ioebss.errors import ClickError, UsageError
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
@@ -30,16 +30,8 @@ def parse_clicks(text: str) -> list[RawClick]:
             raise ClickError(f"{word!r} is no click; {HELP}") from None
         if len(rest) > 1:
             raise ClickError(f"{word!r} is no click; {HELP}")
-        clicks.append((x, y, _label(rest[0]) if rest else 1))
+        clicks.append((x, y, check_label(rest[0]) if rest else 1))
     return clicks
-
-
-def _label(value: float) -> int:
-    if value not in (0, 1):
-        raise ClickError(
-            f"label {value:g} is not a click label; use 1 for foreground, 0 for background"
-        )
-    return int(value)
 
 
 def read_clicks(path: Path) -> list[RawClick] | dict[str, list[RawClick]]:
@@ -96,4 +88,7 @@ def _click(item: Any, where: str) -> RawClick:
         raise ClickError(f'{where}: expected {{"x": ..., "y": ..., "label": 1 or 0}}')
     if not all(type(v) in (int, float) for v in (x, y, label)):
         raise ClickError(f"{where}: x, y and label must be numbers")
-    return float(x), float(y), _label(label)
+    try:
+        return float(x), float(y), check_label(label)
+    except OverflowError:
+        raise ClickError(f"{where}: x and y must be pixels of the photo") from None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from ioebss.errors import ClickError
 
 FOREGROUND = 1
 BACKGROUND = 0
-MAX_CLICKS = 10_000  # per photo; bounds memory when clicks come from a file
+MAX_CLICKS = 1_000  # per photo; each keeps the logits that undo returns to
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,21 @@ def check_label(label: object) -> int:
     Raises:
         ClickError: it is neither 0 nor 1.
     """
-    try:
-        value = operator.index(label)  # type: ignore[arg-type]
-    except TypeError:
-        value = -1
-    if value not in (FOREGROUND, BACKGROUND):
-        raise ClickError(
-            f"label {label!r} is not a click label; use 1 for foreground, 0 for background"
-        )
-    return value
+    if isinstance(label, Real) and not isinstance(label, bool):
+        if label == FOREGROUND:
+            return FOREGROUND
+        if label == BACKGROUND:
+            return BACKGROUND
+    shown = f"{label:g}" if isinstance(label, float) else str(label)[:40]
+    raise ClickError(f"label {shown} is not a click label; use 1 for foreground, 0 for background")
 
 
 def _pixel(value: float, size: int, axis: str) -> int:
     try:
         number = float(value)
-    except (TypeError, ValueError):
-        raise ClickError(f"{axis} = {value!r} is not a number; give pixels of the photo") from None
+    except (TypeError, ValueError, OverflowError):
+        shown = repr(value)[:40]
+        raise ClickError(f"{axis} = {shown} is not a number; give pixels of the photo") from None
     if not math.isfinite(number):
         raise ClickError(f"{axis} = {number} is not a finite number; give pixels of the photo")
     if not 0 <= number < size:
@@ -82,9 +81,13 @@ def make_clicks(clicks: Iterable[Sequence[float] | Click], width: int, height: i
         if isinstance(click, Click):
             x, y, label = click.x, click.y, click.label
         else:
-            values = tuple(click)
+            try:
+                values = tuple(click)
+            except TypeError:
+                values = ()
             if len(values) not in (2, 3):
-                raise ClickError(f"a click is (x, y) or (x, y, label), not {values!r}")
+                shown = repr(click)[:40]
+                raise ClickError(f"a click is (x, y) or (x, y, label), not {shown}")
             x, y, label = (*values, FOREGROUND)[:3]  # type: ignore[assignment]
         result.append(make_click(x, y, label, width, height))
         if len(result) > MAX_CLICKS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -21,8 +22,12 @@ def run_command(
     version = importlib.metadata.version("ioebss")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
     arguments = parser.parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # file names need not be text
+            stream.reconfigure(errors="backslashreplace")
     try:
         command(arguments)
+        sys.stdout.flush()
     except IoebssError as error:
         if os.environ.get("IOEBSS_TRACEBACK"):
             raise
@@ -33,4 +38,9 @@ def run_command(
         raise SystemExit(130) from None
     except BrokenPipeError:  # the reader of our output went away: nothing to tell anyone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except (OSError, MemoryError) as error:
+        if os.environ.get("IOEBSS_TRACEBACK"):
+            raise
+        print(f"{parser.prog}: error: {error or 'out of memory'}", file=sys.stderr)
         raise SystemExit(1) from None

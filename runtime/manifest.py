@@ -14,6 +14,7 @@ from ioebss.errors import ModelError
 
 FORMAT = 1
 MAX_MANIFEST_BYTES = 1024 * 1024
+MAX_RADIUS = 64  # of the discs, in network pixels
 MAX_SIDE = 4096  # of the network's input, in pixels
 CHANNELS = ("red", "green", "blue", "positive", "negative", "previous")
 INPUT, OUTPUT = "input", "logits"
@@ -90,9 +91,19 @@ def manifest_path(model: Path) -> Path:
 
 
 def write_manifest(manifest: Manifest, model: Path) -> None:
-    """Writes the manifest beside its model."""
-    text = json.dumps(asdict(manifest), indent=2) + "\n"
-    write_atomically(manifest_path(model), lambda path: path.write_text(text, "utf-8"))
+    """Writes the manifest beside its model.
+
+    Raises:
+        ModelError: it would not be read again: a value is out of range or not a finite number.
+        OutputError: the file cannot be written.
+    """
+    path = manifest_path(model)
+    try:
+        text = json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be written: {error}") from None
+    _validated(json.loads(text), path)
+    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
 
 
 def read_manifest(model: Path) -> Manifest:
@@ -170,7 +181,7 @@ _RULES = (
     ("name", _text, "a text"),
     ("architecture", _text, "a text"),
     ("channels", lambda v: v in (list(CHANNELS[:5]), list(CHANNELS)), f"{list(CHANNELS)} or 5"),
-    ("click_radius", _whole(1, 64), "a whole number from 1 to 64"),
+    ("click_radius", _whole(1, MAX_RADIUS), f"a whole number from 1 to {MAX_RADIUS}"),
     ("size_multiple", _whole(1, 256), "a whole number from 1 to 256"),
     ("recommended_sizes", lambda v: _sides(v, range(1, 65)), f"sides from 1 to {MAX_SIDE}"),
     ("fixed_size", lambda v: v is None or _sides(v, range(2, 3)), "null or [height, width]"),

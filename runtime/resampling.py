@@ -6,6 +6,7 @@ few strips of rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,17 +29,25 @@ def photo_to_network(photo: NDArray[np.uint8], height: int, width: int) -> NDArr
     Returns:
         float32 (3, height, width), 0..255.
     """
-    rows, columns = photo.shape[:2]
-    narrow = np.empty((rows, width, 3), np.float32)
-    for strip in _strips(rows, columns):
-        narrow[strip] = _resize(photo[strip].astype(np.float32), narrow[strip].shape[0], width)
-    small = _resize(narrow, height, width)
+    small = _shrunk(photo, height, width)
     return np.ascontiguousarray(small.transpose(2, 0, 1))
 
 
 def mask_to_network(mask: NDArray[np.bool_], height: int, width: int) -> NDArray[np.float32]:
     """The share of each network pixel that a mask covers: float32 (height, width), 0..1."""
-    return _resize(_resize(mask.astype(np.float32), mask.shape[0], width), height, width)
+    return np.ascontiguousarray(_shrunk(mask, height, width))
+
+
+def _shrunk(image: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """The image at another size, its longer axis first: what lies between stays small."""
+    if image.shape[0] > image.shape[1]:
+        return np.swapaxes(_shrunk(np.swapaxes(image, 0, 1), width, height), 0, 1)
+    rows, columns = image.shape[:2]
+    narrow = np.empty((rows, width, *image.shape[2:]), np.float32)
+    for strip in _strips(rows, columns):
+        piece = np.ascontiguousarray(image[strip], np.float32)
+        narrow[strip] = _resize(piece, piece.shape[0], width)
+    return _resize(narrow, height, width)
 
 
 def logits_to_mask(logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.bool_]:

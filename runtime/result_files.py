@@ -24,8 +24,9 @@ CLICK_COLOURS = {FOREGROUND: (46, 204, 64), 1 - FOREGROUND: (255, 65, 54)}
 
 
 def default_path(photo: Path, kind: str) -> Path:
-    """Where a result goes unless told otherwise: `photo.mask.png` beside `photo.jpg`."""
-    return photo.with_name(photo.stem + (".json" if kind == "json" else f".{kind}.png"))
+    """Where a result goes unless told otherwise: `photo.mask.png` beside `photo.jpg`, as JSON
+    `photo.mask.json`, so that nobody's `photo.json` is in the way."""
+    return photo.with_name(photo.stem + (".mask.json" if kind == "json" else f".{kind}.png"))
 
 
 def write_result(
@@ -93,8 +94,10 @@ def overlay(
         uint8 (H, W, 3).
     """
     picture = photo.copy()
-    tint = np.array(TINT, np.float32) * OPACITY
-    picture[mask] = np.rint(photo[mask] * (1 - OPACITY) + tint).astype(np.uint8)
+    levels = np.arange(256)
+    for channel, colour in enumerate(TINT):  # by table and by channel: large photos need no copies
+        tinted = np.rint(levels * (1 - OPACITY) + colour * OPACITY).astype(np.uint8)
+        np.copyto(picture[..., channel], tinted[photo[..., channel]], where=mask)
     height, width = mask.shape
     unit = max(1, round(max(height, width) / 400))
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ioebss import planes
 from ioebss.backends import Backend
-from ioebss.clicks import FOREGROUND, Click, make_click, make_clicks, to_network
+from ioebss.clicks import FOREGROUND, MAX_CLICKS, Click, make_click, make_clicks, to_network
 from ioebss.errors import ClickError, UsageError
 from ioebss.manifest import Manifest
 from ioebss.resampling import (
@@ -113,6 +113,8 @@ class Session:
         click = make_click(x, y, label, self.width, self.height)
         if click.label != FOREGROUND and not self._steps and self._start is None:
             raise ClickError("the first click must be foreground (label 1): click on the object")
+        if len(self._steps) >= MAX_CLICKS:
+            raise ClickError(f"{MAX_CLICKS} clicks are set already; reset, or start from the mask")
         started = time.perf_counter()
         cell = self._to_cell(click)
         self._draw(cell)

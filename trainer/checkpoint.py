@@ -77,7 +77,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise ModelError(f"{path} is larger than {MAX_JSON_BYTES} bytes; it is no checkpoint")
         state = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from None
     if not isinstance(state, dict):
         raise ModelError(f"{path} is no checkpoint: it holds no JSON object")

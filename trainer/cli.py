@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 from ioebss.command import run_command
-from ioebss.errors import UsageError
+from ioebss.errors import MissingExtraError, UsageError
+from ioebss.trainer.run_folder import locked
 
 DESCRIPTION = "Train a click segmentation model. Interrupted runs resume with the same command."
 
@@ -53,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         "--cache-gb",
         type=float,
         default=8.0,
-        help="keep decoded photos in memory if they fit in so many GB (%(default)s); 0 never",
+        help="keep decoded photos in memory if they fit in so many GB (%(default)s), shared by the "
+        "processes of a machine, and in half of what is free; 0 never",
     )
     parser.add_argument(
         "--checkpoint-every",
@@ -68,24 +71,30 @@ def _parser() -> argparse.ArgumentParser:
 def _train(arguments: argparse.Namespace) -> None:
     if arguments.workers < 0:
         raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
+    try:
+        import matplotlib  # noqa: F401  (draws the log at the end of the first epoch)
+
+        from ioebss.trainer.distributed import world
+        from ioebss.trainer.loop import Trainer
+        from ioebss.trainer.recipe import load_recipe, without_label_loss
+    except ImportError as error:
+        raise MissingExtraError(
+            f'training needs more than the runtime ({error}); pip install "ioebss[train]"'
+        ) from None
     from ioebss.progress import Progress
     from ioebss.trainer.datasets import open_dataset
-    from ioebss.trainer.datasets.cache import cached
-    from ioebss.trainer.distributed import world
-    from ioebss.trainer.loop import Trainer
-    from ioebss.trainer.recipe import load_recipe, without_label_loss
+    from ioebss.trainer.datasets.cache import cache_budget, cached
 
     recipe = load_recipe(arguments.recipe, arguments.overrides)
     if arguments.no_label_loss:
         recipe = without_label_loss(recipe)
-    with world(arguments.device) as here:
+    with world(arguments.device) as here, locked(arguments.out) if here.first else nullcontext():
         progress = Progress(quiet=not here.first)
         train = open_dataset(arguments.data, arguments.train_split)
         val = open_dataset(arguments.data, arguments.val_split)
-        arguments.out.mkdir(parents=True, exist_ok=True)
         trainer = Trainer(
             recipe,
-            cached(train, int(arguments.cache_gb * 1e9), progress),
+            cached(train, cache_budget(arguments.cache_gb), progress),
             val,
             arguments.out,
             here,

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from ioebss.errors import UsageError
+from ioebss.errors import ModelError, UsageError
 from ioebss.progress import Progress
 from ioebss.trainer import checkpoint
 from ioebss.trainer.averaging import AveragedWeights
@@ -157,6 +157,8 @@ class Trainer:
             num_workers=self.workers,
             worker_init_fn=_start_worker,
             prefetch_factor=4 if self.workers else None,
+            # Forked, the workers share the cache of decoded photos.
+            multiprocessing_context="fork" if self.workers else None,
         )
         return iter(loader)
 
@@ -285,16 +287,28 @@ class Trainer:
 
     def _resume(self) -> None:
         tensors, state = checkpoint.load(self.folder, checkpoint.CHECKPOINT)
-        self._check_same_run(state)
+        try:
+            self._check_same_run(state)
+            self._restore(tensors, state)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            if isinstance(error, UsageError):
+                raise
+            raise ModelError(
+                f"the checkpoint in {self.folder} is damaged ({error}); start anew in another --out"
+            ) from None
+        self.progress.say(f"resuming at epoch {self.epoch + 1}, iteration {self.iteration}")
+
+    def _restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         self.model.load_state_dict(_part(tensors, "model/"))
         if self.average:
             self.average.load(_part(tensors, "average/"))
         for name, parameter in self.model.named_parameters():
             saved = _part(tensors, f"optimizer/{name}/")
             if saved:
-                # Adam keeps its step count on the CPU.
+                # Adam keeps its step count on the CPU, and its moments as its parameter lies.
                 self.optimizer.state[parameter] = {
-                    k: v if k == "step" else v.to(self.world.device) for k, v in saved.items()
+                    k: v if k == "step" else torch.empty_like(parameter).copy_(v)
+                    for k, v in saved.items()
                 }
         self.epoch, self.iteration = state["epoch"], state["iteration"]
         self.updates, self.best = state["updates"], state["best"]
@@ -303,7 +317,6 @@ class Trainer:
         self.rows = state["rows"]
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
-        self.progress.say(f"resuming at epoch {self.epoch + 1}, iteration {self.iteration}")
 
     def _check_same_run(self, state: dict[str, Any]) -> None:
         """Only the length of a run may change when it is resumed."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from ioebss.errors import UsageError
+from ioebss.manifest import MAX_RADIUS
 from ioebss.planes import RADIUS
 from ioebss.trainer.losses import LossWeights
 from ioebss.trainer.networks import NetworkSpec
@@ -106,6 +108,12 @@ _FRACTIONS = ("paste", "component", "ema")
 
 
 def _check(recipe: Recipe) -> None:
+    if recipe.seed < 0:
+        raise UsageError(f"seed = {recipe.seed}; it must not be negative")
+    if recipe.clicks.radius > MAX_RADIUS:
+        raise UsageError(
+            f"clicks.radius = {recipe.clicks.radius}; at most {MAX_RADIUS} is deployed"
+        )
     for section in (recipe.clicks, recipe.data, recipe.loss, recipe.optimisation):
         for name, value in asdict(section).items():
             if name in _CHOICES and value not in _CHOICES[name]:
@@ -114,8 +122,8 @@ def _check(recipe: Recipe) -> None:
                 raise UsageError(f"{name} = {value}; it must be at least 1")
             if name in _FRACTIONS and not 0 <= value <= 1:
                 raise UsageError(f"{name} = {value}; it must be between 0 and 1")
-            if isinstance(value, int | float) and value < 0:
-                raise UsageError(f"{name} = {value}; it must not be negative")
+            if isinstance(value, int | float) and not 0 <= value < math.inf:
+                raise UsageError(f"{name} = {value}; it must be a number from 0")
     if recipe.data.size < 32:
         raise UsageError(f"data.size = {recipe.data.size}; it must be at least 32")
 

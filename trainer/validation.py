@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ioebss import simulation
+from ioebss.clicks import Click
 from ioebss.planes import draw
 from ioebss.trainer.datasets.scene import VOID, SceneDataset
 from ioebss.trainer.datasets.transforms import Target, fit
@@ -54,11 +55,13 @@ def _click_through(model: nn.Module, targets: list[Target], recipe: Recipe, worl
     for i, target in enumerate(targets):
         inputs[i, :3] = torch.from_numpy(np.ascontiguousarray(target.image)).permute(2, 0, 1)
     masks = np.zeros((len(targets), size, size), bool)
+    clicks: list[list[Click]] = [[] for _ in targets]
     sums = torch.zeros(CLICKS, dtype=torch.float64)
     for k in range(CLICKS):
         for i, target in enumerate(targets):
-            click = simulation.centre_click(masks[i], target.mask, ~target.void)
+            click = simulation.centre_click(masks[i], target.mask, ~target.void, clicks[i])
             if click:
+                clicks[i].append(click)
                 planes = inputs[i, 3:5].numpy()
                 draw(planes, click.x, click.y, click.label, recipe.clicks.radius)
         logits = foreground_logits(model(inputs.to(world.device))).float().cpu()[:, 0]

@@ -49,6 +49,12 @@ class OnnxRuntimeCpu:
             (logits,) = self._session.run([OUTPUT], {INPUT: inputs})
         except Exception as error:  # as above
             raise BackendError(f"onnxruntime failed: {_first_line(error)}") from None
+        count, _, height, width = inputs.shape
+        if logits.shape != (count, 1, height, width):
+            raise ModelError(
+                f"the model answers {inputs.shape} with logits of shape {logits.shape}, not "
+                f"{(count, 1, height, width)}; export it with ioebss-export"
+            )
         return np.asarray(logits, np.float32)
 
 
@@ -60,9 +66,10 @@ def _check_interface(session: Any, model: Path, manifest: Manifest) -> None:
             f"{model} has inputs {list(inputs)} and outputs {list(outputs)}; an IOEBSS model has "
             f"one input {INPUT!r} and one output {OUTPUT!r} (export it with ioebss-export)"
         )
-    kind, shape = inputs[INPUT]
-    if kind != "tensor(float)" or len(shape) != 4:
-        raise ModelError(f"{model}: input is {kind} {shape}; expected float32 of 4 dimensions")
+    for name, (kind, shape) in (inputs | outputs).items():
+        if kind != "tensor(float)" or len(shape) != 4:
+            raise ModelError(f"{model}: {name} is {kind} {shape}; expected float32 (N, C, H, W)")
+    shape = inputs[INPUT][1]
     channels = len(manifest.channels)
     if shape[1] != channels:
         raise ModelError(

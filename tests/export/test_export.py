@@ -130,6 +130,10 @@ def test_usage(run: Path, tmp_path: Path) -> None:
         export_model(run, tmp_path / "model.pt", QUIET)
     with pytest.raises(OutputError, match="is not a folder; make it first"):
         export_model(run, tmp_path / "none" / "model.onnx", QUIET)
+    (tmp_path / "weights.json").write_text("{}")
+    with pytest.raises(OutputError, match="exists and is no manifest"):
+        export_model(run, tmp_path / "weights.onnx", QUIET)
+    (tmp_path / "weights.json").unlink()
     with pytest.raises(UsageError, match="size 100: it must be a multiple of 16"):
         export_model(run, tmp_path / "model.onnx", QUIET, size=100)
     with pytest.raises(ModelError, match="there is no weights to read"):

@@ -72,6 +72,21 @@ def test_a_graph_with_other_names(make_model: MakeModel, edit_manifest: Edit) ->
         Segmenter(model)
 
 
+def test_logits_of_another_shape(make_model: MakeModel, edit_manifest: Edit) -> None:
+    model = make_model()
+    graph = onnx.load(model)
+    (node,) = graph.graph.node
+    node.attribute.extend([helper.make_attribute("strides", [2, 2])])
+    onnx.save(graph, model)
+    edit_manifest(model, {"sha256": sha256_of(model)})
+    session = Segmenter(model).open(np.zeros((96, 128, 3), np.uint8))
+    with pytest.raises(
+        ModelError, match=r"logits of shape \(1, 1, 48, 64\), not \(1, 1, 96, 128\)"
+    ):
+        session.click(3, 4)
+    assert session.clicks == ()
+
+
 def test_a_manifest_of_other_channels_or_sizes(make_model: MakeModel, edit_manifest: Edit) -> None:
     model = make_model(6)
     channels = ["red", "green", "blue", "positive", "negative"]

@@ -37,7 +37,7 @@ def test_every_format(command: Command, make_model: MakeModel, photo: Path, kind
     arguments = ("--clicks", "40,50", "--format", kind, "--model", make_model())
     result = command("ioebss-run", photo, *arguments)
     assert result.returncode == 0, result.stderr
-    name = "photo.json" if kind == "json" else f"photo.{kind}.png"
+    name = "photo.mask.json" if kind == "json" else f"photo.{kind}.png"
     assert str(photo.parent / name) in result.stdout
     assert (photo.parent / name).stat().st_size > 0
 
@@ -51,7 +51,8 @@ def test_the_mask_is_the_sessions(command: Command, make_model: MakeModel, photo
     assert result.returncode == 0, result.stderr
     written = cv2.imread(str(photo.parent / "out.png"), cv2.IMREAD_UNCHANGED) > 0
     session = Segmenter(model).open(photo)
-    expected = session.predict([(40, 50), (90, 40, 1), (60, 60, 0)])
+    for click in ((40, 50), (90, 40, 1), (60, 60, 0)):
+        expected = session.click(*click)
     np.testing.assert_array_equal(written, expected)
 
 
@@ -161,8 +162,38 @@ def test_the_photo_is_never_overwritten(
     Image.fromarray(np.full((96, 128, 3), 90, np.uint8)).save(photo)
     before = photo.read_bytes()
     arguments = ("--clicks", "1,1", "-o", photo, "--model", make_model())
-    expect_error(command("ioebss-run", photo, *arguments), 2, "is the photo itself")
+    expect_error(command("ioebss-run", photo, *arguments), 2, "would overwrite")
     assert photo.read_bytes() == before
+
+
+def test_no_input_is_overwritten(command: Command, make_model: MakeModel, photo: Path) -> None:
+    clicks = photo.parent / "clicks.json"
+    clicks.write_text("[[40, 50]]")
+    arguments = ("--clicks", clicks, "--format", "json", "-o", clicks, "--model", make_model())
+    expect_error(command("ioebss-run", photo, *arguments), 2, "would overwrite")
+    assert clicks.read_text() == "[[40, 50]]"
+
+
+def test_a_folder_for_several_results_is_made(
+    command: Command, make_model: MakeModel, photo: Path
+) -> None:
+    clicks = photo.parent / "clicks.json"
+    clicks.write_text(json.dumps({"photo.jpg": [[40, 50]], "photo.png": [[40, 50]]}))
+    Image.open(photo).save(photo.parent / "photo.png")
+    arguments = ("--clicks", clicks, "-o", "new", "--model", make_model())
+    result = command("ioebss-run", photo, photo.with_suffix(".png"), *arguments)
+    expect_error(result, 2, "two results would be")  # photo.jpg and photo.png share a name
+    clicks.write_text(json.dumps({"photo.jpg": [[40, 50]], "other.png": [[40, 50]]}))
+    (photo.parent / "photo.png").rename(photo.parent / "other.png")
+    result = command("ioebss-run", photo, photo.with_name("other.png"), *arguments)
+    assert result.returncode == 0, result.stderr
+    written = sorted(p.name for p in (photo.parent / "new").iterdir())
+    assert written == ["other.mask.png", "photo.mask.png"]
+
+
+def test_a_photo_name_that_is_too_long(command: Command, make_model: MakeModel) -> None:
+    arguments = ("--clicks", "1,1", "--model", make_model())
+    expect_error(command("ioebss-run", "x" * 5000 + ".jpg", *arguments), 1, "File name too long")
 
 
 def test_a_write_protected_folder(

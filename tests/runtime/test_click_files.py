@@ -73,6 +73,8 @@ def test_several_photos(tmp_path: Path) -> None:
         ([{"x": 3, "y": 4, "label": 7}], "label 7"),
         ([{"type": "box", "data": [1, 2, 3, 4]}], "only points"),
         ([7], "click 1: expected"),
+        ([[10**400, 1]], "click 1: x and y must be pixels"),
+        ([[1, 1, 10**400]], "is not a click label"),
     ],
 )
 def test_json_that_holds_no_clicks(tmp_path: Path, value: object, message: str) -> None:

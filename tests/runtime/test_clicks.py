@@ -33,6 +33,9 @@ def test_numpy_numbers_are_numbers() -> None:
         (0, 0, 2, "label 2 is not a click label"),
         (0, 0, 0.5, "label 0.5 is not a click label"),
         (0, 0, None, "label None"),
+        (0, 0, True, "label True"),
+        (10**400, 0, 1, "is not a number"),
+        (0, 0, 10**400, "is not a click label"),
     ],
 )
 def test_bad_clicks_say_what_is_wrong(x: float, y: float, label: int, message: str) -> None:
@@ -51,8 +54,16 @@ def test_the_number_of_clicks_is_bounded() -> None:
 
 
 def test_wrong_length_is_refused() -> None:
-    with pytest.raises(ClickError, match=r"\(x, y\) or \(x, y, label\)"):
-        make_clicks([(1, 2, 1, 1)], 10, 10)
+    for clicks in ([(1, 2, 1, 1)], [1, 2]):
+        with pytest.raises(ClickError, match=r"\(x, y\) or \(x, y, label\)"):
+            make_clicks(clicks, 10, 10)  # type: ignore[arg-type]
+
+
+def test_rows_of_an_array_are_clicks() -> None:
+    assert make_clicks(np.array([[1, 2, 1.0], [3, 4, 0.0]]), 10, 10) == [
+        Click(1, 2),
+        Click(3, 4, 0),
+    ]
 
 
 @given(st.integers(1, 5000), st.integers(1, 2000), st.data())

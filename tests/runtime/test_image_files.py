@@ -146,6 +146,40 @@ def test_index_masks_keep_their_indices(tmp_path: Path) -> None:
         read_index_mask(path)
 
 
+def test_samples_of_32_bits_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "float.tiff"
+    cv2.imwrite(str(path), RNG.random((20, 30)).astype(np.float32))
+    with pytest.raises(ImageError, match="float32 samples; convert it to 8 or 16 bits"):
+        read_photo(path)
+    Image.fromarray(np.full((20, 30), 100_000, np.int32)).save(path)
+    with pytest.raises(ImageError, match="int32 samples"):
+        read_photo(path)
+
+
+def test_a_damaged_exif_block_does_not_stop_a_photo(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    exif[305] = "some software"
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(PICTURE).save(path, exif=exif)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"Exif\0\0") + 6
+    for position in range(start, start + 40):
+        damaged = data.copy()
+        damaged[position] ^= 0xFF
+        path.write_bytes(damaged)
+        assert sorted(read_photo(path).shape) == [3, 20, 30]
+
+
+def test_an_indexed_mask_with_void(tmp_path: Path) -> None:
+    indices = np.zeros((20, 30), np.uint8)
+    indices[5:10], indices[10:12] = 1, 255
+    indexed = Image.frombytes("P", (30, 20), indices.tobytes())
+    indexed.putpalette([v for i in range(256) for v in (i, i, i)])
+    indexed.save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), indices == 1)
+
+
 def test_masks_of_either_range(tmp_path: Path) -> None:
     truth = RNG.random((20, 30)) > 0.5
     for top in (1, 255):

@@ -48,8 +48,6 @@ def test_overlay_marks_clicks_and_mask_and_nothing_else(tmp_path: Path) -> None:
     picture = overlay(PHOTO, MASK, CLICKS)
     np.testing.assert_array_equal(picture[20, 30], (46, 204, 64))
     np.testing.assert_array_equal(picture[5, 5], (255, 65, 54))
-    inside = MASK.copy()
-    inside[10:30, 20:50] = False
     far = np.ones_like(MASK)
     far[8:32, 18:52] = False
     far[:12, :12] = False
@@ -69,4 +67,4 @@ def test_unknown_format_and_unwritable_place(tmp_path: Path) -> None:
 def test_default_paths() -> None:
     photo = Path("a/photo.jpg")
     assert default_path(photo, "mask") == Path("a/photo.mask.png")
-    assert default_path(photo, "json") == Path("a/photo.json")
+    assert default_path(photo, "json") == Path("a/photo.mask.json")

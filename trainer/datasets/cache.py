@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import Scene, SceneDataset
@@ -26,6 +27,17 @@ class CachedDataset:
     def scene(self, index: int) -> Scene:
         """See `SceneDataset`."""
         return self._scenes[index]
+
+
+def cache_budget(gigabytes: float) -> int:
+    """Bytes that one process may cache: its share of `gigabytes`, at most half of what is free."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    budget = gigabytes * 1e9
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        budget = min(budget, 1024 * float(lines["MemAvailable"].split()[0]) / 2)
+    return int(budget / processes)
 
 
 def cached(dataset: SceneDataset, budget: int, progress: Progress) -> SceneDataset:

@@ -69,7 +69,10 @@ def paste(target: Target, source: Target, rng: np.random.Generator) -> Target:
     scale = rng.uniform(0.2, 0.8) * max(height, width) / max(mask.shape)
     size = (max(4, round(mask.shape[1] * scale)), max(4, round(mask.shape[0] * scale)))
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    image, mask = cv2.resize(image, size, interpolation=flags), cv2.resize(mask, size)
+    image, mask = (
+        cv2.resize(image, size, interpolation=flags),
+        cv2.resize(mask, size, interpolation=flags),
+    )
     if rng.random() < 0.5:
         image, mask = image[:, ::-1], mask[:, ::-1]
     x = int(rng.integers(-size[0] // 3, max(1, width - 2 * size[0] // 3)))

@@ -48,6 +48,9 @@ class NetworkSpec:
             )
         if self.in_channels not in (5, 6):
             raise UsageError(f"network.in_channels is {self.in_channels}; it must be 5 or 6")
+        for name in ("aspp_channels", "low_channels", "decoder_channels"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"network.{name} is {getattr(self, name)}; it must be at least 1")
         if self.output_stride not in (8, 16, 32):
             raise UsageError(f"network.output_stride is {self.output_stride}; take 8, 16 or 32")
 
