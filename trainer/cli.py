@@ -88,19 +88,20 @@ def _train(arguments: argparse.Namespace) -> None:
     recipe = load_recipe(arguments.recipe, arguments.overrides)
     if arguments.no_label_loss:
         recipe = without_label_loss(recipe)
-    with world(arguments.device) as here, locked(arguments.out) if here.first else nullcontext():
+    with world(arguments.device) as here:
         progress = Progress(quiet=not here.first)
         train = open_dataset(arguments.data, arguments.train_split)
         val = open_dataset(arguments.data, arguments.val_split)
-        trainer = Trainer(
-            recipe,
-            cached(train, cache_budget(arguments.cache_gb), progress),
-            val,
-            arguments.out,
-            here,
-            progress,
-            [path.resolve().name for path in arguments.data],
-            arguments.checkpoint_every,
-            arguments.workers,
-        )
-        trainer.run()
+        with locked(arguments.out) if here.first else nullcontext():
+            trainer = Trainer(
+                recipe,
+                cached(train, cache_budget(arguments.cache_gb), progress),
+                val,
+                arguments.out,
+                here,
+                progress,
+                [path.resolve().name for path in arguments.data],
+                arguments.checkpoint_every,
+                arguments.workers,
+            )
+            trainer.run()
