@@ -18,11 +18,12 @@ from ioebss.evaluation.instances import MIN_AREA, Instance, evenly_spread, list_
 from ioebss.evaluation.plots import plot_iou_over_clicks
 from ioebss.evaluation.protocol import MAX_CLICKS, Measurement, measure
 from ioebss.evaluation.provenance import provenance
+from ioebss.evaluation.record import record
 from ioebss.evaluation.result_files import read_instances, write_result
 from ioebss.evaluation.summary import summarise
 from ioebss.evaluation.tables import format_summary
 from ioebss.progress import Progress
-from ioebss.segmenter import Segmenter
+from ioebss.segmenter import BUNDLED, Segmenter
 from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
 
@@ -74,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RESULT.json",
         help="write the results of all objects, and beside it a curve and the worst and best cases",
     )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="add the result to the metrics in the model's manifest",
+    )
     return parser
 
 
@@ -87,6 +93,8 @@ def _bench(arguments: argparse.Namespace) -> None:
     measurements = measure(segmenter, dataset, instances, arguments.clicks, progress)
     summary = summarise(measurements)
     print(f"{_heading(setup)}\n\n{format_summary(summary)}")
+    if arguments.record:
+        record(arguments.model or BUNDLED, setup, summary)
     if arguments.out:
         write_result(arguments.out, setup, summary, measurements)
         _draw(arguments.out, setup, measurements, segmenter, dataset)

@@ -5,6 +5,7 @@ Names first, then shapes, then values, then what matters: whether the masks are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,11 +213,18 @@ def _judge(proof: Proof, limits: Thresholds) -> None:
         )
 
 
+def _shapes(shapes: list[tuple[int, ...]]) -> str:
+    names = ["x".join(map(str, s)) for s in sorted(shapes, key=math.prod)]
+    if len(names) <= 4:
+        return ", ".join(names)
+    return f"{len(names)}, from {names[0]} to {names[-1]}"
+
+
 def table(proof: Proof, limits: Thresholds = DEMANDED) -> str:
     """The proof as a text table."""
     rows = [
         ("photos, masks", f"{proof.photos}, {proof.masks}", ""),
-        ("input shapes", ", ".join("x".join(map(str, s)) for s in proof.shapes), ""),
+        ("input shapes", _shapes(proof.shapes), ""),
         ("max |logit difference|", f"{proof.logit:.2e}", f"< {limits.logit:g}"),
         ("differing mask pixels", f"{100 * proof.pixels:.5f} %", f"<= {100 * limits.pixels:g} %"),
         ("mask IoU, mean", f"{proof.mean_iou:.6f}", ""),

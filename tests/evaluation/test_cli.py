@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from ioebss.evaluation.cli import main
+from ioebss.manifest import read_manifest
 
 pytest.importorskip("onnxruntime")
 
@@ -50,6 +51,19 @@ def test_result_holds_the_ious_that_the_model_must_give(bench, tmp_path, capsys)
     expected = 400 / np.count_nonzero(mask & (labels != 255))
     assert second["ious"] == [pytest.approx(expected, abs=1e-6)]
     assert stored["model"]["sha256"][:12] in capsys.readouterr().out
+
+
+def test_a_recorded_result_replaces_the_one_before(bench, tmp_path, tiny_model) -> None:
+    out = tmp_path / "result.json"
+    bench("--clicks", "1", "--limit", "2", "--record")
+    bench("--clicks", "1", "--record", "--out", str(out))
+    stored = json.loads(out.read_text())
+    (metrics,) = read_manifest(tiny_model).metrics
+    assert (metrics["split"], metrics["n"]) == ("test_voc", 6)
+    assert metrics["mean_iou"]["1"] == round(stored["summary"]["mean_iou"]["1"]["mean"], 4)
+    assert metrics["mean_iou"]["1"] == pytest.approx(
+        np.mean([i["ious"][0] for i in stored["instances"]]), abs=1e-4
+    )
 
 
 def test_files_table_and_repetition(bench, tmp_path, capsys) -> None:
