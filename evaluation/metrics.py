@@ -22,28 +22,6 @@ class Estimate:
     high: float
 
 
-def iou(prediction: NDArray[np.bool_], truth: NDArray[np.bool_], valid: NDArray[np.bool_]) -> float:
-    """Intersection over union (Jaccard index) of two masks.
-
-    Args:
-        prediction, truth: bool (H, W).
-        valid: bool (H, W), False where pixels are void; those count nowhere.
-
-    Returns:
-        0..1; 1 where both masks are empty.
-
-    Raises:
-        UsageError: the shapes differ, or a mask is not bool.
-    """
-    for name, mask in (("prediction", prediction), ("valid", valid)):
-        if mask.shape != truth.shape:
-            raise UsageError(f"{name} has shape {mask.shape}, the truth {truth.shape}")
-    if prediction.dtype != np.bool_ or truth.dtype != np.bool_ or valid.dtype != np.bool_:
-        raise UsageError("masks must be bool arrays; compare them, e.g. mask > 127")
-    union = np.count_nonzero((prediction | truth) & valid)
-    return float(np.count_nonzero(prediction & truth & valid) / union) if union else 1.0
-
-
 def number_of_clicks(ious: ArrayLike, target: float) -> NDArray[np.int64]:
     """NoC@target (Xu et al. 2016): how many clicks each object takes to reach an IoU.
 

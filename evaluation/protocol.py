@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ioebss.clicks import Click
 from ioebss.errors import UsageError
 from ioebss.evaluation.instances import Instance, scene_of
-from ioebss.evaluation.metrics import iou
+from ioebss.overlap import iou
 from ioebss.progress import Progress
 from ioebss.simulation import centre_click
 from ioebss.trainer.datasets.scene import VOID, Scene, SceneDataset

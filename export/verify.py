@@ -19,8 +19,9 @@ import ioebss
 from ioebss.backends.onnxruntime_cpu import OnnxRuntimeCpu
 from ioebss.clicks import Click
 from ioebss.errors import DataError
-from ioebss.image_files import read_photo
+from ioebss.image_files import SUFFIXES, read_photo
 from ioebss.manifest import Manifest
+from ioebss.overlap import iou
 from ioebss.planes import draw
 from ioebss.progress import Progress
 from ioebss.resampling import photo_to_network, sigmoid
@@ -83,8 +84,7 @@ def photos_in(folder: Path | None) -> list[Path]:
         DataError: there is none.
     """
     root = SAMPLES if folder is None else folder
-    suffixes = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in suffixes)
+    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not found:
         raise DataError(f"{root} holds no photo (.jpg, .png, .webp, ...) to prove the export on")
     chosen = np.linspace(0, len(found) - 1, min(MAX_PHOTOS, len(found))).astype(int)
@@ -123,11 +123,11 @@ def verify(
                 proof.masks += len(inputs)
                 proof.logit = max(proof.logit, _difference(actual, expected))
                 for a, b in zip(actual > 0, expected > 0, strict=True):
-                    iou = _iou(a, b)
-                    ious.append(iou)
+                    overlap = iou(a, b, np.ones_like(a))
+                    ious.append(overlap)
                     wrong, total = wrong + int((a != b).sum()), total + a.size
-                    if iou < proof.worst_iou:
-                        proof.worst_iou, proof.worst_photo = iou, path.name
+                    if overlap < proof.worst_iou:
+                        proof.worst_iou, proof.worst_photo = overlap, path.name
                 if inputs.shape not in proof.shapes:
                     proof.shapes.append(inputs.shape)
             advance()
@@ -191,11 +191,6 @@ def _same_shape(proof: Proof, actual: NDArray[np.float32], expected: NDArray[np.
 def _difference(actual: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     difference = float(np.abs(actual - expected).max())
     return difference if np.isfinite(difference) else float("inf")
-
-
-def _iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    union = int((a | b).sum())
-    return int((a & b).sum()) / union if union else 1.0
 
 
 def _judge(proof: Proof, limits: Thresholds) -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ioebss.segmenter import Segmenter
     from ioebss.session import Session
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
 KINDS = ("mask", "cutout", "overlay", "json")
 DESCRIPTION = "Click on an object in a photo, get its mask."
@@ -203,21 +202,23 @@ def _check_outputs(jobs: list[_Job], arguments: argparse.Namespace) -> None:
 
 
 def _photos(given: Sequence[str]) -> list[Path]:
+    from ioebss.image_files import SUFFIXES
+
     photos: list[Path] = []
     for path in map(Path, given):
         if not path.is_dir():
             photos.append(path)
             continue
-        found = sorted(p for p in path.iterdir() if _is_photo(p))
+        found = sorted(p for p in path.iterdir() if _is_photo(p, SUFFIXES))
         if not found:
             raise UsageError(f"{path} holds no photo ({', '.join(SUFFIXES)})")
         photos += found
     return photos
 
 
-def _is_photo(path: Path) -> bool:
+def _is_photo(path: Path, suffixes: tuple[str, ...]) -> bool:
     name = path.name.lower()
-    return path.is_file() and name.endswith(SUFFIXES) and not name.endswith(RESULTS)
+    return path.is_file() and name.endswith(suffixes) and not name.endswith(RESULTS)
 
 
 def _clicks(given: Sequence[str]) -> tuple[list[RawClick], dict[str, list[RawClick]]]:

@@ -13,6 +13,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from ioebss.errors import ImageError
 
 MAX_PIXELS = 120_000_000  # a 100-megapixel photo and some room
+# Names that photos of these formats have; what a file is is decided by its content.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 # What turns a picture stored with an EXIF orientation upright (EXIF 2.32, tag 274).
 _TURNS: dict[object, Image.Transpose] = {

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ioebss import simulation
 from ioebss.clicks import Click
+from ioebss.overlap import iou
 from ioebss.planes import draw
 from ioebss.trainer.datasets.scene import VOID, SceneDataset
 from ioebss.trainer.datasets.transforms import Target, fit
@@ -68,11 +69,5 @@ def _click_through(model: nn.Module, targets: list[Target], recipe: Recipe, worl
         masks = (logits > 0).numpy()
         if recipe.network.in_channels == 6:
             inputs[:, 5] = logits.sigmoid()
-        sums[k] = sum(_iou(m, t) for m, t in zip(masks, targets, strict=True))
+        sums[k] = sum(iou(m, t.mask, ~t.void) for m, t in zip(masks, targets, strict=True))
     return sums
-
-
-def _iou(mask: simulation.Mask, target: Target) -> float:
-    valid = ~target.void
-    union = ((mask | target.mask) & valid).sum()
-    return float((mask & target.mask & valid).sum() / union) if union else 1.0

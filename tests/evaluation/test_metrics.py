@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ioebss.errors import UsageError
-from ioebss.evaluation.metrics import estimate, failures, iou, number_of_clicks
+from ioebss.evaluation.metrics import estimate, failures, number_of_clicks
+from ioebss.overlap import iou
 
 MASKS = arrays(np.bool_, (3, 5, 4))
 TABLES = arrays(

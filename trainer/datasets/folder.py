@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.errors import DataError
-from ioebss.image_files import read_index_mask, read_photo
+from ioebss.image_files import SUFFIXES, read_index_mask, read_photo
 from ioebss.trainer.datasets.names import splits_there_are
 from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # lossless ones only: a mask's values are exact
 VALIDATION_EVERY = 10
 
@@ -37,7 +36,7 @@ class FolderDataset:
 
     def __init__(self, root: Path, split: str) -> None:
         folder, stems_of_split = _place(root, split)
-        photos = _by_stem(folder / "images", PHOTO_SUFFIXES)
+        photos = _by_stem(folder / "images", SUFFIXES)
         masks = _by_stem(folder / "masks", MASK_SUFFIXES)
         lonely = [path.name for stem, path in photos.items() if stem not in masks]
         if lonely:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.errors import DataError
+from ioebss.image_files import SUFFIXES
 
 VOID = 255  # label of pixels that count nowhere
 MAX_OBJECTS = 254  # objects per photo; the smallest beyond that are void
@@ -52,7 +53,7 @@ class SceneDataset(Protocol):
 
 def find_image(folder: Path, name: str) -> Path:
     """The photo `name` in a folder, whatever its format."""
-    for suffix in (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"):
+    for suffix in SUFFIXES:
         path = folder / f"{name}{suffix}"
         if path.is_file():
             return path

@@ -1,0 +1,54 @@
+"""The model that comes with IOEBSS, on the photograph of the README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ioebss import Segmenter
+from ioebss.segmenter import BUNDLED
+
+# The cat of chelsea.jpg, outlined by eye on the photograph; good to some pixels.
+CAT = [
+    (40, 0), (36, 63), (9, 142), (13, 213), (36, 299), (239, 299), (248, 284), (243, 272),
+    (270, 260), (293, 237), (311, 244), (334, 213), (347, 189), (361, 158), (361, 110),
+    (356, 79), (365, 55), (392, 3),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter()
+
+
+def test_the_cat(segmenter: Segmenter, samples: Path) -> None:
+    truth = np.zeros((300, 451), np.uint8)
+    cv2.fillPoly(truth, [np.array(CAT)], 1)
+    session = segmenter.open(samples / "chelsea.jpg")
+    session.click(230, 110)
+    mask = session.click(100, 290)
+    union = np.count_nonzero(mask | (truth > 0))
+    assert np.count_nonzero(mask & (truth > 0)) / union > 0.9
+
+
+def test_background_clicks_take_away(segmenter: Segmenter, samples: Path) -> None:
+    session = segmenter.open(samples / "coffee.jpg")
+    before = session.click(300, 200)
+    assert before[200, 300]
+    x, y = 130, 90  # the table, which the first mask takes a part of
+    after = session.click(x, y, 0)
+    assert before[y, x] and not after[y, x]
+    assert after[200, 300]
+
+
+def test_it_is_what_its_manifest_says(segmenter: Segmenter) -> None:
+    manifest = segmenter.manifest
+    assert manifest.name == "default"
+    assert BUNDLED.stat().st_size <= 30 * 1024 * 1024
+    assert {m["split"] for m in manifest.metrics} == {"test_voc", "test_coco"}
+    assert manifest.training["proof"]["logit"] < 1e-3
+    assert manifest.training["proof"]["pixels"] < 1e-4
+    assert "/" not in str(manifest.training["data"])
