@@ -12,9 +12,9 @@ probability, the sigmoid's argument stays within [-1, 1], where its slope is bet
 the gradient never dies, which is what the paper claims for it. The term therefore lies between
 sigmoid(-1) = 0.269 and sigmoid(1) = 0.731 and does not reach 0.
 
-This form is a reconstruction. The paper's text could not be consulted when it was written, only that
-equation 4 puts a sign and a sigmoid over the foreground probability at the clicks; compare it with
-the printed equation before drawing conclusions about Label Loss from it.
+This form is a reconstruction. The paper's text could not be consulted when it was written, only
+that equation 4 puts a sign and a sigmoid over the foreground probability at the clicks; compare it
+with the printed equation before drawing conclusions about Label Loss from it.
 
 How ambiguities were read: "clicked pixels" are all pixels of the two planes, not the click centres
 alone; a pixel on both planes counts once with each sign; the sum is divided by the number of
