@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ioebss.clicks import Click
     from ioebss.segmenter import Segmenter
     from ioebss.session import Session
 
@@ -109,9 +110,9 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
     started = time.perf_counter()
     session = segmenter.open(photo)
     start = read_mask(arguments.start) if arguments.start else None
-    mask = _mask(session, job.clicks, start)
-    milliseconds = 1e3 * (time.perf_counter() - started)
     clicks = session.validated(job.clicks)
+    mask = _mask(session, clicks, start)
+    milliseconds = 1e3 * (time.perf_counter() - started)
     write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
     area = int(mask.sum())
     if arguments.json:
@@ -137,17 +138,17 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
 
 
 def _mask(
-    session: Session, clicks: list[RawClick], start: NDArray[np.bool_] | None
+    session: Session, clicks: list[Click], start: NDArray[np.bool_] | None
 ) -> NDArray[np.bool_]:
     """Click by click, as a person would and as models are measured; all at once where the first is
     a background click, which needs a foreground one beside it."""
-    valid = session.validated(clicks)
-    if start is None and (not valid or valid[0].label == 0):
-        return session.predict(valid)
+    if start is None and (not clicks or clicks[0].label == 0):
+        return session.predict(clicks)
     session.reset(start)
-    for click in valid:
-        session.click(click.x, click.y, click.label)
-    return session.mask
+    mask = session.mask if start is None else start
+    for click in clicks:
+        mask = session.click(click.x, click.y, click.label)
+    return mask
 
 
 def _jobs(arguments: argparse.Namespace) -> list[_Job]:
@@ -167,7 +168,16 @@ def _jobs(arguments: argparse.Namespace) -> list[_Job]:
         several = len(chosen) > 1
         jobs = [_Job(p, by_name[p.name], _output(arguments, p, several)) for p in chosen]
     _check_outputs(jobs, arguments)
+    if len(jobs) > 1 and arguments.output:
+        _make_folder(arguments.output)
     return jobs
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made a folder: {error.strerror}") from None
 
 
 def _named(
@@ -243,12 +253,7 @@ def _output(arguments: argparse.Namespace, photo: Path, several: bool) -> Path:
     default = default_path(photo, arguments.format)
     if output is None:
         return default
-    if several:
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{output} cannot be made a folder: {error.strerror}") from None
-    if output.is_dir():
+    if several or output.is_dir():
         return output / default.name
     expected = ".json" if arguments.format == "json" else ".png"
     if output.suffix.lower() != expected:

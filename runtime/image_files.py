@@ -76,15 +76,7 @@ def read_index_mask(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         ImageError: as `read_photo`, or the file is in colour.
     """
-    with _open(Path(path)) as image:
-        if image.mode not in ("P", "L", "1"):
-            raise ImageError(
-                f"{path} is a {image.mode} image; a mask is 8-bit grey, indexed or black and white"
-            )
-        try:
-            return np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
-        except _DECODE_ERRORS as error:
-            raise ImageError(f"{path} cannot be decoded: {error}") from None
+    return _read_values(path)[0]
 
 
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
@@ -99,12 +91,24 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     Raises:
         ImageError: as `read_index_mask`.
     """
-    values = read_index_mask(path)
-    with _open(Path(path)) as image:
-        indexed = image.mode == "P"
+    values, indexed = _read_values(path)
     if indexed:
         return np.asarray((values != 0) & (values != 255))
     return np.asarray(values > (127 if values.max(initial=0) > 127 else 0))
+
+
+def _read_values(path: str | Path) -> tuple[NDArray[np.uint8], bool]:
+    """The raw values of a mask picture, and whether they are palette indices."""
+    with _open(Path(path)) as image:
+        if image.mode not in ("P", "L", "1"):
+            raise ImageError(
+                f"{path} is a {image.mode} image; a mask is 8-bit grey, indexed or black and white"
+            )
+        try:
+            values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
+            return values, image.mode == "P"
+        except _DECODE_ERRORS as error:
+            raise ImageError(f"{path} cannot be decoded: {error}") from None
 
 
 def _open(path: Path) -> Image.Image:
