@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", default="auto", help="engine (%(default)s)")
     parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
     parser.add_argument("--threads", type=int, help="CPU threads of the network")
+    parser.add_argument(
+        "--flip", action="store_true", help="average with the mirrored input: twice the time"
+    )
+    parser.add_argument(
+        "--no-zoom", action="store_true", help="always look at the whole photo, as the paper does"
+    )
     parser.add_argument("--clicks", type=int, default=MAX_CLICKS, help="per object (%(default)s)")
     parser.add_argument(
         "--min-area",
@@ -86,7 +93,14 @@ def _parser() -> argparse.ArgumentParser:
 def _bench(arguments: argparse.Namespace) -> None:
     _check(arguments)
     progress = Progress()
-    segmenter = Segmenter(arguments.model, arguments.backend, arguments.threads, arguments.size)
+    segmenter = Segmenter(
+        arguments.model,
+        arguments.backend,
+        arguments.threads,
+        arguments.size,
+        not arguments.no_zoom,
+        arguments.flip,
+    )
     dataset = open_dataset(arguments.data, arguments.split)
     instances = _instances(arguments, dataset, progress)
     setup = _setup(arguments, segmenter)
@@ -136,6 +150,8 @@ def _setup(arguments: argparse.Namespace, segmenter: Segmenter) -> dict[str, Any
             "precision": manifest.precision,
             "sha256": manifest.sha256,
             "size": arguments.size or max(manifest.fixed_size or manifest.recommended_sizes[:1]),
+            "zoom": asdict(manifest.zoom) if manifest.zoom and not arguments.no_zoom else None,
+            "flip": arguments.flip,
             "backend": segmenter.backend,
             "threads": arguments.threads,
         },

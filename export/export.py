@@ -30,6 +30,7 @@ from ioebss.manifest import (
     write_manifest,
 )
 from ioebss.progress import Progress
+from ioebss.windows import Zoom
 
 DEFAULT_LICENCE = "unstated"
 
@@ -42,6 +43,7 @@ def export_model(
     photos: Path | None = None,
     sizes: list[int] | None = None,
     thresholds: Thresholds = DEMANDED,
+    zoom: Zoom | None = None,
     **described: Any,
 ) -> Proof:
     """Exports the best weights of a run to an ONNX graph and its manifest, proven first.
@@ -52,6 +54,7 @@ def export_model(
         size: side of a fixed square input; None leaves N, H and W open.
         photos: folder of photos to prove the export on; None takes the samples.
         sizes: recommended longer sides; None takes the training size.
+        zoom: how the runtime zooms in on the object; None leaves it at the whole photo.
         described: name, licence and command of the manifest.
 
     Raises:
@@ -75,7 +78,7 @@ def export_model(
         graph = Path(folder) / output.name
         progress.say(f"exporting {trained.recipe.name} to ONNX, opset {OPSET}")
         export_graph(trained.model, graph, size)
-        manifest = _manifest(trained, graph, size, sizes, described)
+        manifest = _manifest(trained, graph, size, sizes, zoom, described)
         reference = DeployedModel(trained.model).eval()
         proof = verify(reference, graph, manifest, pictures, progress, thresholds)
         progress.say(table(proof, thresholds))
@@ -107,6 +110,7 @@ def _manifest(
     graph: Path,
     size: int | None,
     sizes: list[int],
+    zoom: Zoom | None,
     described: dict[str, Any],
 ) -> Manifest:
     spec = trained.recipe.network
@@ -121,6 +125,7 @@ def _manifest(
         sha256=sha256_of(graph),
         opset=next(o.version for o in onnx.load(graph).opset_import if o.domain in ("", "ai.onnx")),
         fixed_size=(size, size) if size else None,
+        zoom=zoom,
         training=trained.training,
         licence=described.get("licence") or DEFAULT_LICENCE,
         command=described.get("command") or "",

@@ -71,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", default="auto", help="inference engine (auto)")
     parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
     parser.add_argument("--threads", type=int, help="CPU threads of the network")
+    parser.add_argument(
+        "--flip", action="store_true", help="average with the mirrored input: twice the time"
+    )
+    parser.add_argument(
+        "--no-zoom", action="store_true", help="always look at the whole photo, as the paper does"
+    )
     parser.add_argument("--json", action="store_true", help="print a line of JSON per photo")
     return parser
 
@@ -87,7 +93,14 @@ def _run(arguments: argparse.Namespace) -> None:
     jobs = _jobs(arguments)
     from ioebss.segmenter import Segmenter
 
-    segmenter = Segmenter(arguments.model, arguments.backend, arguments.threads, arguments.size)
+    segmenter = Segmenter(
+        arguments.model,
+        arguments.backend,
+        arguments.threads,
+        arguments.size,
+        not arguments.no_zoom,
+        arguments.flip,
+    )
     if len(jobs) == 1:
         _one(segmenter, jobs[0], arguments)
         return

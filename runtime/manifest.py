@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ioebss.atomic import write_atomically
-from ioebss.errors import ModelError
+from ioebss.errors import ModelError, UsageError
+from ioebss.windows import Zoom
 
 FORMAT = 1
 MAX_MANIFEST_BYTES = 1024 * 1024
@@ -35,6 +36,7 @@ class Manifest:
             first is what the runtime takes unless told otherwise.
         fixed_size: height and width if the graph accepts no other, else null.
         precision: "fp32", "fp16" or "int8".
+        zoom: how the runtime zooms in on the object, or null: always the whole photo.
         sha256: of the ONNX file, lower-case hexadecimal.
         opset: of the graph.
         training: data, recipe and extent of the training.
@@ -54,6 +56,7 @@ class Manifest:
     sha256: str
     opset: int
     fixed_size: tuple[int, int] | None = None
+    zoom: Zoom | None = None
     training: dict[str, Any] = field(default_factory=dict)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     licence: str = ""
@@ -139,7 +142,7 @@ def _validated(table: dict[str, Any], path: Path) -> Manifest:
             "update ioebss"
         )
     known = {f.name for f in fields(Manifest)}
-    optional = {"fixed_size", "training", "metrics", "licence", "command"}
+    optional = {"fixed_size", "zoom", "training", "metrics", "licence", "command"}
     missing = sorted(known - optional - table.keys())
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}; export the model again")
@@ -150,6 +153,8 @@ def _validated(table: dict[str, Any], path: Path) -> Manifest:
     for key in ("channels", "recommended_sizes", "fixed_size"):
         if values.get(key) is not None:
             values[key] = tuple(values[key])
+    if values.get("zoom") is not None:
+        values["zoom"] = Zoom(**values["zoom"])
     manifest = Manifest(**values)
     sides = manifest.fixed_size or manifest.recommended_sizes
     if any(side % manifest.size_multiple for side in sides):
@@ -177,6 +182,20 @@ def _sides(value: Any, count: range) -> bool:
     return isinstance(value, list) and len(value) in count and all(map(side, value))
 
 
+def _zoom(value: Any) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, dict) or value.keys() != {f.name for f in fields(Zoom)}:
+        return False
+    if type(value["min_side"]) is not int or {type(v) for v in value.values()} - {int, float}:
+        return False
+    try:
+        Zoom(**value)
+    except UsageError:
+        return False
+    return True
+
+
 _RULES = (
     ("name", _text, "a text"),
     ("architecture", _text, "a text"),
@@ -186,6 +205,7 @@ _RULES = (
     ("recommended_sizes", lambda v: _sides(v, range(1, 65)), f"sides from 1 to {MAX_SIDE}"),
     ("fixed_size", lambda v: v is None or _sides(v, range(2, 3)), "null or [height, width]"),
     ("precision", lambda v: v in PRECISIONS, " or ".join(PRECISIONS)),
+    ("zoom", _zoom, "null, or margin and keep (1 to 10), min_side (1 to 4096) and first (0 to 1)"),
     ("sha256", lambda v: _text(v) and bool(re.fullmatch("[0-9a-f]{64}", v)), "64 hex digits"),
     ("opset", _whole(1, 1000), "a whole number"),
     ("training", lambda v: isinstance(v, dict), "an object"),

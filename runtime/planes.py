@@ -41,32 +41,9 @@ def draw(planes: NDArray[Any], x: int, y: int, label: int, radius: int = RADIUS)
         label: 1 foreground, 0 background.
         radius: in network pixels.
     """
-    _fill(planes[plane_of(label)], x, y, radius, disc(radius))
-
-
-def erase(
-    planes: NDArray[Any],
-    x: int,
-    y: int,
-    label: int,
-    remaining: Iterable[Click],
-    radius: int = RADIUS,
-) -> None:
-    """Takes the disc of one click out again, in place, and restores what it covered.
-
-    Args:
-        planes: (2, H, W), as for `draw`.
-        x, y, label: the click that goes, in network pixels.
-        remaining: the clicks that stay, in network pixels.
-        radius: in network pixels.
-    """
     plane = planes[plane_of(label)]
-    inside = disc(radius)
-    plane[_window(plane, x, y, radius)] = 0
-    for click in remaining:
-        near = abs(click.x - x) <= 2 * radius and abs(click.y - y) <= 2 * radius
-        if click.label == label and near:
-            _fill(plane, click.x, click.y, radius, inside)
+    rows, columns, inside = disc_in(plane.shape, x, y, radius)
+    plane[rows, columns][inside] = 1
 
 
 def rasterise(
@@ -93,16 +70,22 @@ def plane_of(label: int) -> int:
     return {FOREGROUND: POSITIVE, BACKGROUND: NEGATIVE}[label]
 
 
-def _window(plane: NDArray[Any], x: int, y: int, radius: int) -> tuple[slice, slice]:
-    height, width = plane.shape
+def disc_in(
+    shape: tuple[int, ...], x: int, y: int, radius: int
+) -> tuple[slice, slice, NDArray[np.bool_]]:
+    """Rows and columns of a plane that a disc touches, and which of those pixels it covers.
+
+    Args:
+        shape: (H, W) of the plane.
+        x, y: centre of the disc, inside the plane.
+        radius: of the disc.
+    """
+    rows = slice(max(0, y - radius), min(shape[0], y + radius + 1))
+    columns = slice(max(0, x - radius), min(shape[1], x + radius + 1))
+    top, left = y - radius, x - radius
+    inside = disc(radius)
     return (
-        slice(max(0, y - radius), min(height, y + radius + 1)),
-        slice(max(0, x - radius), min(width, x + radius + 1)),
+        rows,
+        columns,
+        inside[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left],
     )
-
-
-def _fill(plane: NDArray[Any], x: int, y: int, radius: int, inside: NDArray[np.bool_]) -> None:
-    rows, columns = _window(plane, x, y, radius)
-    top, left = rows.start - (y - radius), columns.start - (x - radius)
-    view = plane[rows, columns]
-    view[inside[top : top + view.shape[0], left : left + view.shape[1]]] = 1

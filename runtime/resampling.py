@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ioebss.windows import Window
+
 STRIP_PIXELS = 1 << 20  # pixels of a photo worked on at a time
 
 
@@ -44,38 +46,10 @@ def _shrunk(image: NDArray[Any], height: int, width: int) -> NDArray[np.float32]
         return np.swapaxes(_shrunk(np.swapaxes(image, 0, 1), width, height), 0, 1)
     rows, columns = image.shape[:2]
     narrow = np.empty((rows, width, *image.shape[2:]), np.float32)
-    for strip in _strips(rows, columns):
+    for strip in strips(rows, columns):
         piece = np.ascontiguousarray(image[strip], np.float32)
         narrow[strip] = _resize(piece, piece.shape[0], width)
     return _resize(narrow, height, width)
-
-
-def logits_to_mask(logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.bool_]:
-    """Where bilinearly enlarged logits are positive.
-
-    Args:
-        logits: float32 (h, w), foreground minus background.
-        height, width: of the photo.
-
-    Returns:
-        bool (height, width).
-    """
-    mask = np.empty((height, width), bool)
-    for strip, values in _enlarged(logits, height, width):
-        np.greater(values, 0, out=mask[strip])
-    return mask
-
-
-def logits_to_probability(
-    logits: NDArray[np.float32], height: int, width: int
-) -> NDArray[np.float32]:
-    """Foreground probability, the sigmoid of bilinearly enlarged logits: float32 (height,
-    width).
-    """
-    result = np.empty((height, width), np.float32)
-    for strip, values in _enlarged(logits, height, width):
-        result[strip] = sigmoid(values)
-    return result
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -83,25 +57,63 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)
 
 
-def _enlarged(
-    logits: NDArray[np.float32], height: int, width: int
-) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Strips of rows of the logits at the photo's resolution."""
-    wide = _linear(logits, logits.shape[0], width)
-    source = (np.arange(height) + 0.5) * (logits.shape[0] / height) - 0.5
-    source = np.clip(source, 0, logits.shape[0] - 1)
-    above = source.astype(np.intp)
-    below = np.minimum(above + 1, logits.shape[0] - 1)
-    weight = (source - above).astype(np.float32)[:, None]
-    for strip in _strips(height, width):
-        upper, lower = wide[above[strip]], wide[below[strip]]
-        lower -= upper
-        lower *= weight[strip]
-        lower += upper
-        yield strip, lower
+def moved(
+    values: NDArray[np.float32], window: Window, target: Window, height: int, width: int
+) -> NDArray[np.float32]:
+    """Values of one window, seen from another: bilinear, and 0 outside the first.
+
+    Args:
+        values: float32 (h, w).
+        window: the part of the photo that they stand for.
+        target: the part to show.
+        height, width: of the result.
+    """
+    rows, down, inside_y = sources(
+        values.shape[0], window.y0, window.y1, target.y0, target.y1, height
+    )
+    columns, across, inside_x = sources(
+        values.shape[1], window.x0, window.x1, target.x0, target.x1, width
+    )
+    result = lerp(values, rows, down[:, None], axis=0)
+    result = lerp(result, columns, across, axis=1)
+    result[~inside_y] = 0
+    result[:, ~inside_x] = 0
+    return result
 
 
-def _strips(rows: int, columns: int) -> Iterator[slice]:
+def sources(
+    length: int, start: int, end: int, first: int, last: int, count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.bool_]]:
+    """Where the centres of `count` pixels that cover first..last lie among `length` pixels that
+    cover start..end, along one axis.
+
+    Returns:
+        For each, the index of the pixel before it (at most length - 2, where there are two), the
+        weight of the one after (0..1), and whether it lies within start..end.
+    """
+    position = first + (np.arange(count) + 0.5) * ((last - first) / count)
+    source = (position - start) * (length / (end - start)) - 0.5
+    clipped = np.clip(source, 0, length - 1)
+    before = np.minimum(clipped.astype(np.intp), max(length - 2, 0))
+    inside = (position >= start) & (position < end)
+    return before, (clipped - before).astype(np.float32), inside
+
+
+def lerp(
+    values: NDArray[np.float32], before: NDArray[np.intp], weight: NDArray[np.float32], axis: int
+) -> NDArray[np.float32]:
+    """Linear interpolation along an axis, with the indices and weights of `sources`."""
+    after = np.minimum(before + 1, values.shape[axis] - 1)
+    low = values.take(before, axis)
+    high: NDArray[np.float32] = values.take(after, axis)
+    high -= low
+    high *= weight
+    high += low
+    return high
+
+
+def strips(rows: int, columns: int) -> Iterator[slice]:
+    """Slices of rows that hold about `STRIP_PIXELS` pixels each."""
     step = max(1, STRIP_PIXELS // columns)
     for start in range(0, rows, step):
         yield slice(start, min(rows, start + step))

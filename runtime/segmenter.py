@@ -27,6 +27,10 @@ class Segmenter:
         threads: CPU threads of the network; None leaves it to the engine.
         size: longer side of the network's input in pixels, a multiple of the manifest's
             `size_multiple`; None takes the recommended one.
+        zoom: look at the object closely, where the manifest says how; False always looks at the
+            whole photo.
+        flip: average each prediction with that of the mirrored input: a little better, twice the
+            time.
 
     Attributes:
         manifest: what is known about the model.
@@ -44,11 +48,15 @@ class Segmenter:
         backend: str = AUTO,
         threads: int | None = None,
         size: int | None = None,
+        zoom: bool = True,
+        flip: bool = False,
     ) -> None:
         path = BUNDLED if model is None else Path(model)
         if not path.is_file():
             raise ModelError(f"{path} does not exist: no such model file")
         self.manifest = read_manifest(path)
+        self._zoom = self.manifest.zoom if zoom else None
+        self._flip = flip
         check_graph(path, self.manifest)
         self._size = self._checked_size(size)
         if threads is not None and threads < 1:
@@ -74,7 +82,7 @@ class Segmenter:
             raise ImageError(f"a photo array has shape (height, width, 3), not {photo.shape}")
         elif photo.shape[0] * photo.shape[1] > MAX_PIXELS:
             raise ImageError(f"the photo has more than {MAX_PIXELS} pixels; scale it down")
-        return Session(photo, self.manifest, self._backend, self._size)
+        return Session(photo, self.manifest, self._backend, self._size, self._zoom, self._flip)
 
     def _checked_size(self, size: int | None) -> int | None:
         if size is None:

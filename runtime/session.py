@@ -9,37 +9,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss import planes
 from ioebss.backends import Backend
-from ioebss.clicks import FOREGROUND, MAX_CLICKS, Click, make_click, make_clicks, to_network
+from ioebss.clicks import FOREGROUND, MAX_CLICKS, Click, make_click, make_clicks
+from ioebss.enlargement import logits_to_mask, logits_to_probability
 from ioebss.errors import ClickError, UsageError
 from ioebss.manifest import Manifest
-from ioebss.resampling import (
-    logits_to_mask,
-    logits_to_probability,
-    mask_to_network,
-    photo_to_network,
-    sigmoid,
-)
+from ioebss.obedience import obey_exactly
+from ioebss.prediction import Last, Prediction, Predictor, Start
+from ioebss.windows import Zoom
 
-RED, POSITIVE, PREVIOUS = 0, 3, 5  # first channel of each kind, in the manifest's order
+SURE = (0.25, 0.75)  # probability of a clicked pixel: at most, at least
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A click, in photo and in network pixels, and the logits after it."""
+    """A click and the prediction after it."""
 
     click: Click
-    cell: Click
-    logits: NDArray[np.float32]
+    prediction: Prediction
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of the last click: planes, network, mask; and of preparing the photo, once."""
+    """Milliseconds: of preparing the photo, once; and of the last click: the network's input, the
+    network, the mask."""
 
     prepare: float
-    planes: float
+    input: float
     network: float
     mask: float
 
@@ -47,8 +43,10 @@ class Timing:
 class Session:
     """The clicks on one photo and the masks that they give. Made by `Segmenter.open`.
 
-    The photo is prepared once; a click draws its disc and runs the network. A session belongs to
-    one thread at a time; different sessions of one `Segmenter` may run in different threads.
+    The photo is prepared once; a click shows the network the object and its surroundings. Every
+    click is obeyed: its pixel is on the side that it says. A session belongs to one thread at a
+    time; different sessions of one `Segmenter` may run in different threads. The photo's array is
+    not copied: do not change it while the session lives.
 
     Attributes:
         height, width: of the photo in pixels.
@@ -61,14 +59,14 @@ class Session:
         manifest: Manifest,
         backend: Backend,
         longest: int | None = None,
+        zoom: Zoom | None = None,
+        flip: bool = False,
     ) -> None:
         started = time.perf_counter()
         self.height, self.width = photo.shape[:2]
-        self._manifest, self._backend = manifest, backend
-        self._size = manifest.input_size(self.height, self.width, longest)
-        self._input = np.zeros((1, len(manifest.channels), *self._size), np.float32)
-        self._input[0, RED : RED + 3] = photo_to_network(photo, *self._size)
-        self._start: NDArray[np.bool_] | None = None
+        self._manifest = manifest
+        self._predictor = Predictor(photo, manifest, backend, longest, zoom, flip)
+        self._start: Start | None = None
         self._steps: list[_Step] = []
         self._undone: list[_Step] = []
         self.timing = Timing(_milliseconds(started), 0.0, 0.0, 0.0)
@@ -83,17 +81,20 @@ class Session:
         """The current mask: bool (height, width). Without a click, the mask given to `reset`, or
         nothing."""
         if self._steps:
-            return logits_to_mask(self._steps[-1].logits, self.height, self.width)
+            return self._mask_of(self._steps[-1].prediction, self.clicks)
         if self._start is not None:
-            return self._start.copy()
+            return self._start.mask.copy()
         return np.zeros((self.height, self.width), bool)
 
     @property
     def probability(self) -> NDArray[np.float32]:
         """Foreground probability of each pixel: float32 (height, width), 0..1."""
-        if self._steps:
-            return logits_to_probability(self._steps[-1].logits, self.height, self.width)
-        return self.mask.astype(np.float32)
+        if not self._steps:
+            return self.mask.astype(np.float32)
+        last = self._steps[-1].prediction
+        result = logits_to_probability(last.logits, last.window, self.height, self.width)
+        obey_exactly(result, self.clicks, *SURE)
+        return result
 
     def click(self, x: float, y: float, label: int = FOREGROUND) -> NDArray[np.bool_]:
         """Adds a click and returns the new mask.
@@ -116,24 +117,16 @@ class Session:
         if len(self._steps) >= MAX_CLICKS:
             raise ClickError(f"{MAX_CLICKS} clicks are set already; reset, or start from the mask")
         started = time.perf_counter()
-        cell = self._to_cell(click)
-        self._draw(cell)
-        drawn = time.perf_counter()
-        try:
-            logits = self._run(self._input)
-        except BaseException:
-            self._erase(cell)
-            raise
-        ran = time.perf_counter()
-        self._steps.append(_Step(click, cell, logits))
+        prediction = self._predictor.predict((*self.clicks, click), self._last)
+        predicted = time.perf_counter()
+        self._steps.append(_Step(click, prediction))
         self._undone.clear()
-        self._feed_back()
         mask = self.mask
         self.timing = Timing(
             self.timing.prepare,
-            1e3 * (drawn - started),
-            1e3 * (ran - drawn),
-            _milliseconds(ran),
+            1e3 * (predicted - started) - prediction.network,
+            prediction.network,
+            _milliseconds(predicted),
         )
         return mask
 
@@ -145,10 +138,7 @@ class Session:
         """
         if not self._steps:
             raise UsageError("there is no click to undo")
-        step = self._steps.pop()
-        self._undone.append(step)
-        self._erase(step.cell)
-        self._feed_back()
+        self._undone.append(self._steps.pop())
         return self.mask
 
     def redo(self) -> NDArray[np.bool_]:
@@ -160,10 +150,7 @@ class Session:
         """
         if not self._undone:
             raise UsageError("there is no undone click to redo")
-        step = self._undone.pop()
-        self._steps.append(step)
-        self._draw(step.cell)
-        self._feed_back()
+        self._steps.append(self._undone.pop())
         return self.mask
 
     def reset(self, mask: NDArray[np.bool_] | None = None) -> None:
@@ -177,19 +164,17 @@ class Session:
         """
         if mask is not None:
             self._check_start(mask)
-        self._input[0, POSITIVE:] = 0
         self._steps.clear()
         self._undone.clear()
-        self._start = None if mask is None else np.array(mask, bool)
-        self._feed_back()
+        self._start = None if mask is None else Start(np.array(mask, bool))
 
     def predict(
         self,
         clicks: Iterable[Sequence[float] | Click],
         mask: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.bool_]:
-        """The mask of a set of clicks at once, in one network call. The session's own clicks
-        neither count nor change.
+        """The mask of a set of clicks at once, in at most two network calls. The session's own
+        clicks neither count nor change.
 
         Args:
             clicks: (x, y) or (x, y, label) each; at least one foreground, unless `mask` is given.
@@ -207,14 +192,8 @@ class Session:
             self._check_start(mask)
         if not valid or (mask is None and all(c.label != FOREGROUND for c in valid)):
             raise ClickError("no foreground click: click on the object at least once (label 1)")
-        inputs = self._input.copy()
-        inputs[0, POSITIVE:] = 0
-        inputs[0, POSITIVE : POSITIVE + 2] = planes.rasterise(
-            map(self._to_cell, valid), *self._size, self._manifest.click_radius
-        )
-        if mask is not None:
-            inputs[0, PREVIOUS] = mask_to_network(mask, *self._size)
-        return logits_to_mask(self._run(inputs), self.height, self.width)
+        prediction = self._predictor.predict(valid, None if mask is None else Start(mask))
+        return self._mask_of(prediction, valid)
 
     def validated(self, clicks: Iterable[Sequence[float] | Click]) -> list[Click]:
         """The clicks, checked against this photo.
@@ -226,36 +205,14 @@ class Session:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = self._backend.run(inputs)[0, 0]
-        return logits
+    @property
+    def _last(self) -> Last:
+        return self._steps[-1].prediction if self._steps else self._start
 
-    def _to_cell(self, click: Click) -> Click:
-        height, width = self._size
-        x = to_network(click.x, self.width, width)
-        return Click(x, to_network(click.y, self.height, height), click.label)
-
-    def _draw(self, cell: Click) -> None:
-        discs = self._input[0, POSITIVE : POSITIVE + 2]
-        planes.draw(discs, cell.x, cell.y, cell.label, self._manifest.click_radius)
-
-    def _erase(self, cell: Click) -> None:
-        """Call when `cell` is no longer in `_steps`."""
-        discs = self._input[0, POSITIVE : POSITIVE + 2]
-        remaining = (step.cell for step in self._steps)
-        radius = self._manifest.click_radius
-        planes.erase(discs, cell.x, cell.y, cell.label, remaining, radius)
-
-    def _feed_back(self) -> None:
-        """Writes the current prediction into the previous-mask channel, where the model has one."""
-        if not self._manifest.has_previous:
-            return
-        if self._steps:
-            self._input[0, PREVIOUS] = sigmoid(self._steps[-1].logits)
-        elif self._start is not None:
-            self._input[0, PREVIOUS] = mask_to_network(self._start, *self._size)
-        else:
-            self._input[0, PREVIOUS] = 0
+    def _mask_of(self, prediction: Prediction, clicks: Sequence[Click]) -> NDArray[np.bool_]:
+        mask = logits_to_mask(prediction.logits, prediction.window, self.height, self.width)
+        obey_exactly(mask, clicks, False, True)
+        return mask
 
     def _check_start(self, mask: NDArray[np.bool_]) -> None:
         if not self._manifest.has_previous:

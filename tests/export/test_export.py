@@ -23,6 +23,7 @@ from ioebss.export.verify import Thresholds, photos_in, verify
 from ioebss.export.weights import load_trained
 from ioebss.manifest import read_manifest
 from ioebss.progress import Progress
+from ioebss.windows import Zoom
 
 QUIET = Progress(quiet=True)
 
@@ -155,16 +156,24 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def test_the_command(command: Command, run: Path, tmp_path: Path) -> None:
-    result = command("ioebss-export", run, "-o", "m.onnx", "--recommended-sizes", "64,128")
+    result = command(
+        *("ioebss-export", run, "-o", "m.onnx", "--recommended-sizes", "64,128"),
+        *("--zoom", "margin=1.5", "min_side=64"),
+    )
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "m.onnx"
     assert "max |logit difference|" in result.stderr
-    assert read_manifest(tmp_path / "m.onnx").recommended_sizes == (64, 128)
+    manifest = read_manifest(tmp_path / "m.onnx")
+    assert manifest.recommended_sizes == (64, 128)
+    assert manifest.zoom == Zoom(margin=1.5, min_side=64)
     for arguments, code, text in (
         ((tmp_path, "-o", "n.onnx"), 1, "does not exist"),
         ((run, "-o", "n.onnx", "--size", "100"), 2, "multiple of 16"),
         ((run, "-o", "n.onnx", "--recommended-sizes", "100"), 2, "multiple of 16"),
-        ((run, "-o", "n.onnx", "--recommended-sizes", "a"), 2, "invalid"),
+        ((run, "-o", "n.onnx", "--recommended-sizes", "a"), 2, "no list of sides"),
+        ((run, "-o", "n.onnx", "--zoom", "wide=2"), 2, "none of the settings such as margin=1.4"),
+        ((run, "-o", "n.onnx", "--zoom", "margin=a"), 2, "none of the settings"),
+        ((run, "-o", "n.onnx", "--zoom", "margin=0.5"), 2, "margin = 0.5; it must be 1 to 10"),
     ):
         result = command("ioebss-export", *arguments)
         assert result.returncode == code, result.stderr

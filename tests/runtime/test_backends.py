@@ -104,7 +104,19 @@ def test_a_manifest_of_other_channels_or_sizes(make_model: MakeModel, edit_manif
 
 def test_sizes_and_threads(make_model: MakeModel) -> None:
     photo = np.zeros((100, 200, 3), np.uint8)
-    assert Segmenter(make_model(), size=64, threads=1).open(photo)._size == (32, 64)
+    segmenter = Segmenter(make_model(), size=64, threads=1)
+    inner, shapes = segmenter._backend, []
+
+    class Watching:
+        name = inner.name
+
+        def run(self, inputs: np.ndarray) -> np.ndarray:
+            shapes.append(inputs.shape)
+            return inner.run(inputs)
+
+    segmenter._backend = Watching()
+    segmenter.open(photo).click(10, 10)
+    assert shapes == [(1, 6, 32, 64)]
     for size in (0, -16, 100, 8192):
         with pytest.raises(UsageError, match=f"size = {size}; it must be a multiple of 16"):
             Segmenter(make_model(), size=size)

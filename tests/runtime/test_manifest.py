@@ -15,12 +15,15 @@ from ioebss.manifest import (
     read_manifest,
     write_manifest,
 )
+from ioebss.windows import Zoom
 
 Edit = Callable[[Path, dict[str, object]], None]
 
 
 def test_round_trip(make_model: Callable[..., Path]) -> None:
-    model = make_model(metrics=[{"protocol": "centre", "n": 3}], training={"seed": 0})
+    model = make_model(
+        metrics=[{"protocol": "centre", "n": 3}], training={"seed": 0}, zoom=Zoom(margin=1.5)
+    )
     manifest = read_manifest(model)
     write_manifest(manifest, model)
     assert read_manifest(model) == manifest
@@ -46,6 +49,11 @@ def test_round_trip(make_model: Callable[..., Path]) -> None:
         ({"fixed_size": [64]}, "fixed_size is"),
         ({"fixed_size": [64, 65]}, "not multiples of 16"),
         ({"precision": "fp8"}, "precision is 'fp8'; expected fp32 or fp16 or int8"),
+        ({"zoom": 1.4}, "zoom is 1.4; expected null, or margin and keep"),
+        ({"zoom": {"margin": 1.4}}, "zoom is"),
+        ({"zoom": {"margin": 0.4, "keep": 1.1, "min_side": 9, "first": 1}}, "zoom is"),
+        ({"zoom": {"margin": 1.4, "keep": 1.1, "min_side": 9.5, "first": 1}}, "zoom is"),
+        ({"zoom": {"margin": 1.4, "keep": 1.1, "min_side": 9, "first": True}}, "zoom is"),
         ({"sha256": "A" * 64}, "sha256 is"),
         ({"name": 7}, "name is 7; expected a text"),
         ({"metrics": {}}, "metrics is"),
@@ -64,7 +72,7 @@ def test_keys_of_later_versions_of_this_format_are_let_through(
     make_model: Callable[..., Path], edit_manifest: Edit
 ) -> None:
     model = make_model()
-    edit_manifest(model, {"zoom": 1.4})
+    edit_manifest(model, {"later": 1.4})
     assert read_manifest(model).name == "discs"
 
 

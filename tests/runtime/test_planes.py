@@ -61,18 +61,6 @@ def test_a_pixel_at_exactly_r_is_set() -> None:
     assert plane.sum() == 81  # lattice points within a circle of radius 5 (OEIS A000328)
 
 
-@given(scenes(), st.data())
-def test_erase_undoes_draw(scene: tuple[list[Click], int, int, int], data: st.DataObject) -> None:
-    clicks, height, width, radius = scene
-    if not clicks:
-        return
-    gone = data.draw(st.integers(0, len(clicks) - 1))
-    drawn = planes.rasterise(clicks, height, width, radius)
-    rest = clicks[:gone] + clicks[gone + 1 :]
-    planes.erase(drawn, clicks[gone].x, clicks[gone].y, clicks[gone].label, rest, radius)
-    np.testing.assert_array_equal(drawn, equation_2(rest, height, width, radius))
-
-
 def test_draw_touches_only_the_square_around_the_click() -> None:
     canvas = np.full((2, 40, 50), 7, np.uint8)
     planes.draw(canvas, 20, 30, 0, 5)

@@ -5,9 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from torch.nn import functional as F
 
 from ioebss import resampling
+from ioebss.windows import Window
 
 
 def area_weights(length: int, out: int) -> np.ndarray:
@@ -43,28 +45,44 @@ def test_growing_is_bilinear_as_in_torch(h: int, w: int, oh: int, ow: int) -> No
     np.testing.assert_allclose(actual, expected.numpy(), atol=1e-3)
 
 
-@settings(max_examples=40)
-@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 70), st.integers(1, 70))
-def test_masks_and_probabilities_are_enlarged_as_in_torch(h: int, w: int, oh: int, ow: int) -> None:
-    logits = np.random.default_rng(h * 61 + w).normal(size=(h, w)).astype(np.float32)
-    up = F.interpolate(torch.from_numpy(logits)[None, None], (oh, ow), mode="bilinear")[0, 0]
-    probability = resampling.logits_to_probability(logits, oh, ow)
-    if oh >= h and ow >= w:
-        np.testing.assert_allclose(probability, up.sigmoid().numpy(), atol=1e-5)
-        clear = up.abs().numpy() > 1e-5
-        mask = resampling.logits_to_mask(logits, oh, ow)
-        np.testing.assert_array_equal(mask[clear], (up > 0).numpy()[clear])
-
-
 def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(0)
-    photo = rng.integers(0, 256, (301, 403, 3), np.uint8)
-    logits = rng.normal(size=(48, 64)).astype(np.float32)
-    whole = resampling.photo_to_network(photo, 48, 64), resampling.logits_to_mask(logits, 301, 403)
+    photo = np.random.default_rng(0).integers(0, 256, (301, 403, 3), np.uint8)
+    whole = resampling.photo_to_network(photo, 48, 64)
     monkeypatch.setattr(resampling, "STRIP_PIXELS", 403 * 7)
-    strips = resampling.photo_to_network(photo, 48, 64), resampling.logits_to_mask(logits, 301, 403)
-    for a, b in zip(whole, strips, strict=True):
-        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(resampling.photo_to_network(photo, 48, 64), whole)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> Window:
+    x0, y0 = draw(st.integers(0, 60)), draw(st.integers(0, 60))
+    return Window(x0, y0, x0 + draw(st.integers(1, 60)), y0 + draw(st.integers(1, 60)))
+
+
+@settings(max_examples=60)
+@given(windows(), windows(), *[st.integers(1, 24)] * 4)
+def test_values_move_to_another_window(
+    source: Window, target: Window, h: int, w: int, oh: int, ow: int
+) -> None:
+    """Against SciPy's bilinear sampling, edges repeated, at the pixel centres."""
+    values = np.random.default_rng(h * 31 + w).random((h, w)).astype(np.float32)
+    y = target.y0 + (np.arange(oh) + 0.5) * target.height / oh
+    x = target.x0 + (np.arange(ow) + 0.5) * target.width / ow
+    rows = (y - source.y0) * h / source.height - 0.5
+    columns = (x - source.x0) * w / source.width - 0.5
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    expected = ndimage.map_coordinates(values.astype(float), grid, order=1, mode="nearest")
+    expected[(y < source.y0) | (y >= source.y1)] = 0
+    expected[:, (x < source.x0) | (x >= source.x1)] = 0
+    actual = resampling.moved(values, source, target, oh, ow)
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def test_moving_to_the_same_window_changes_nothing() -> None:
+    values = np.random.default_rng(0).random((13, 17)).astype(np.float32)
+    window = Window(5, 9, 105, 88)
+    actual = resampling.moved(values, window, window, 13, 17)
+    np.testing.assert_allclose(actual, values, atol=1e-6)
 
 
 def test_a_mask_becomes_coverage() -> None:

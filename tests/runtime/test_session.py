@@ -108,7 +108,7 @@ def test_any_history_equals_a_fresh_session(segmenter: Segmenter, actions: list[
     for values in done:
         fresh.click(*values)
     np.testing.assert_array_equal(session.mask, fresh.mask)
-    np.testing.assert_array_equal(session._input, fresh._input)
+    np.testing.assert_array_equal(session.probability, fresh.probability)
 
 
 def test_undo_and_redo_do_not_run_the_network(segmenter: Segmenter) -> None:
@@ -130,7 +130,7 @@ def test_undo_and_redo_do_not_run_the_network(segmenter: Segmenter) -> None:
 
 def test_a_photo_is_prepared_once(segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
     session = segmenter.open(PHOTO)
-    monkeypatch.setattr("ioebss.session.photo_to_network", None)
+    monkeypatch.setattr("ioebss.pyramid.photo_to_network", None)
     session.click(30, 40)
     session.click(31, 41)
     session.undo()
@@ -168,7 +168,7 @@ def test_start_masks_that_do_not_fit(make_model: MakeModel) -> None:
 def test_a_failed_click_changes_nothing(segmenter: Segmenter) -> None:
     session, backend = counted(segmenter)
     before = session.click(30, 40)
-    inputs = session._input.copy()
+    probability = session.probability
     for arguments in ((200, 0), (float("nan"), 0), (1, 1, 5)):
         with pytest.raises(ClickError):
             session.click(*arguments)
@@ -176,7 +176,7 @@ def test_a_failed_click_changes_nothing(segmenter: Segmenter) -> None:
     with pytest.raises(BackendError):
         session.click(33, 42)
     np.testing.assert_array_equal(session.mask, before)
-    np.testing.assert_array_equal(session._input, inputs)
+    np.testing.assert_array_equal(session.probability, probability)
     assert session.clicks == (Click(30, 40, 1),)
 
 

@@ -1,0 +1,130 @@
+"""Which part of the photo the network looks at: all of it first, then the object and its
+surroundings. Everything is in pixels of the photo; the arithmetic is written to be ported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ioebss.clicks import Click
+from ioebss.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of pixels: columns x0 to x1 - 1, rows y0 to y1 - 1."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> int:
+        """In pixels."""
+        return self.width * self.height
+
+    def joined(self, other: Window) -> Window:
+        """The smallest window that holds both."""
+        return Window(
+            min(self.x0, other.x0),
+            min(self.y0, other.y0),
+            max(self.x1, other.x1),
+            max(self.y1, other.y1),
+        )
+
+    def aligned(self, step: int) -> Window:
+        """Grown to multiples of `step`."""
+        return Window(
+            self.x0 // step * step,
+            self.y0 // step * step,
+            -(-self.x1 // step) * step,
+            -(-self.y1 // step) * step,
+        )
+
+    def holds(self, other: Window) -> bool:
+        """Whether the other lies within this one."""
+        return (
+            self.x0 <= other.x0
+            and self.y0 <= other.y0
+            and other.x1 <= self.x1
+            and other.y1 <= self.y1
+        )
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """How a model zooms in on the object; part of its manifest.
+
+    Attributes:
+        margin: side of the window over the extent of mask and clicks, above 1.
+        keep: the window of the click before is kept while it leaves at least this margin, unless
+            it has become much too large.
+        min_side: of the window, in photo pixels: there is nothing to be seen by enlarging more.
+        first: share of the photo: an object whose window is smaller than this is looked at once
+            more within the first click.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    margin: float = 1.4
+    keep: float = 1.15
+    min_side: int = 96
+    first: float = 0.5
+
+    def __post_init__(self) -> None:
+        for key, low, high in (("margin", 1, 10), ("keep", 1, 10), ("min_side", 1, 4096)):
+            if not low <= getattr(self, key) <= high:
+                raise UsageError(f"zoom {key} = {getattr(self, key)}; it must be {low} to {high}")
+        if not 0 <= self.first <= 1:
+            raise UsageError(f"zoom first = {self.first}; it must be 0 to 1")
+
+
+def extent_of(clicks: Iterable[Click]) -> Window | None:
+    """The smallest window that holds all clicks; None without one."""
+    points = [(click.x, click.y) for click in clicks]
+    if not points:
+        return None
+    xs, ys = zip(*points, strict=True)
+    return Window(min(xs), min(ys), max(xs) + 1, max(ys) + 1)
+
+
+def around(extent: Window, margin: float, min_side: int, width: int, height: int) -> Window:
+    """A window about an extent, with a margin on all sides, within the photo.
+
+    It is at least `min_side` on each side and at least half as long on one axis as on the other;
+    where it would reach over the photo's border it is moved back, or cut where it does not fit.
+
+    Args:
+        extent: mask and clicks.
+        margin: factor on the extent's sides.
+        min_side: in pixels.
+        width, height: of the photo.
+    """
+    across = max(math.ceil(extent.width * margin), min_side)
+    down = max(math.ceil(extent.height * margin), min_side)
+    across, down = max(across, (down + 1) // 2), max(down, (across + 1) // 2)
+    x0, x1 = _span(extent.x0, extent.x1, across, width)
+    y0, y1 = _span(extent.y0, extent.y1, down, height)
+    return Window(x0, y0, x1, y1)
+
+
+def _span(start: int, end: int, length: int, limit: int) -> tuple[int, int]:
+    """`length` pixels with the middle of start..end in their middle, moved into 0..limit."""
+    length = min(length, limit)
+    first = (start + end - length) // 2
+    first = min(max(first, 0), limit - length)
+    return first, first + length

@@ -1,0 +1,162 @@
+"""What the network is shown, click by click, when zooming in: a real engine with `disc_graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ioebss import Segmenter, Session
+from ioebss.backends import Backend
+from ioebss.clicks import Click
+from ioebss.planes import rasterise
+from ioebss.pyramid import Pyramid
+from ioebss.resampling import mask_to_network, moved, sigmoid
+from ioebss.windows import Window, Zoom, around
+
+MakeModel = Callable[..., Path]
+ZOOM = Zoom(margin=1.5, keep=1.1, min_side=40, first=0.5)
+PHOTO = np.random.default_rng(0).integers(0, 256, (600, 800, 3), np.uint8)
+
+
+class Watching:
+    """A backend that keeps what it is shown and, optionally, leans to the right."""
+
+    def __init__(self, inner: Backend, lean: float = 0) -> None:
+        self.inner, self.name, self.lean = inner, inner.name, lean
+        self.inputs: list[np.ndarray] = []
+
+    def run(self, inputs: np.ndarray) -> np.ndarray:
+        self.inputs.append(inputs.copy())
+        ramp = self.lean * np.linspace(-1, 1, inputs.shape[3], dtype=np.float32)
+        return self.inner.run(inputs) + ramp
+
+
+def opened(model: Path, lean: float = 0, **options: bool) -> tuple[Session, list[np.ndarray]]:
+    segmenter = Segmenter(model, **options)  # type: ignore[arg-type]
+    segmenter._backend = Watching(segmenter._backend, lean)
+    return segmenter.open(PHOTO), segmenter._backend.inputs
+
+
+def box(mask: np.ndarray) -> Window:
+    """Smallest window that holds a mask."""
+    ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return Window(int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1)
+
+
+def seen(session: Session) -> Window:
+    """What the network saw of the photo last."""
+    return session._steps[-1].prediction.window
+
+
+def test_the_first_click_looks_at_the_whole_photo_then_at_the_object(make_model: MakeModel) -> None:
+    session, inputs = opened(make_model(zoom=ZOOM))
+    session.click(200, 150)
+    coarse, fine = inputs
+    # The whole photo: 800x600 in 128x96.
+    whole, colours = Pyramid(PHOTO).view(Window(0, 0, 800, 600), 96, 128)
+    np.testing.assert_array_equal(coarse[0, :3], colours)
+    np.testing.assert_array_equal(coarse[0, 3:5], rasterise([Click(32, 24)], 96, 128, 5))
+    assert not coarse[0, 5].any()
+    # A disc of radius 5 seen through 21x21: 31 network pixels across, 193.75 photo pixels.
+    window = seen(session)
+    assert window.holds(Window(104, 54, 297, 247))
+    assert 1.5 * 193 <= window.width <= 1.5 * 206 + 4
+    _, colours = Pyramid(PHOTO).view(window, *fine.shape[2:])
+    np.testing.assert_array_equal(fine[0, :3], colours)
+    logits = Segmenter(make_model())._backend.run(coarse)[0, 0]
+    expected = moved(sigmoid(logits), whole, window, *fine.shape[2:])
+    np.testing.assert_array_equal(fine[0, 5], expected)
+    # The click in the window's own network pixels, by its continuous position.
+    ys, xs = np.nonzero(fine[0, 3])
+    assert xs.mean() == int((200.5 - window.x0) * fine.shape[3] / window.width)
+    assert ys.mean() == int((150.5 - window.y0) * fine.shape[2] / window.height)
+
+
+def test_a_large_object_is_looked_at_once(make_model: MakeModel) -> None:
+    session, inputs = opened(make_model(zoom=Zoom(1.5, 1.1, 40, 0.05)))
+    session.click(400, 300)
+    assert len(inputs) == 1
+
+
+def test_later_clicks_look_once_at_mask_and_clicks(make_model: MakeModel) -> None:
+    session, inputs = opened(make_model(5, zoom=Zoom(margin=1.6, keep=1.01, min_side=300)))
+    mask = session.click(200, 150)
+    before, count = seen(session), len(inputs)
+    session.click(205, 150)  # well within: nothing moves, nothing is resampled
+    assert seen(session) == before
+    mask = session.mask
+    session.click(500, 400)
+    assert len(inputs) == count + 2
+    extent = box(mask).joined(Window(500, 400, 501, 401))
+    wanted = around(extent, 1.6, 300, 800, 600)
+    window = seen(session)
+    differences = np.subtract(astuple(window), astuple(wanted))
+    assert np.abs(differences).max() <= 12
+    assert window.holds(extent)
+    undone = session.undo()
+    np.testing.assert_array_equal(undone, mask)
+    assert len(inputs) == count + 2
+
+
+def test_an_empty_prediction_leads_back_to_the_whole_photo(make_model: MakeModel) -> None:
+    session, inputs = opened(make_model(zoom=ZOOM))
+    session.reset(np.zeros((600, 800), bool))
+    session.click(200, 150)
+    assert seen(session) == Window(0, 0, 800, 600)
+    assert len(inputs) == 1
+
+
+def test_a_start_mask_is_zoomed_in_on(make_model: MakeModel) -> None:
+    session, inputs = opened(make_model(zoom=ZOOM))
+    start = np.zeros((600, 800), bool)
+    start[100:200, 300:460] = True
+    session.reset(start)
+    session.click(380, 150)
+    window = seen(session)
+    expected = around(Window(300, 100, 460, 200), 1.5, 40, 800, 600)
+    assert window.holds(expected) and window.area < 1.1 * expected.area
+    part = start[window.y0 : window.y1, window.x0 : window.x1]
+    np.testing.assert_array_equal(inputs[0][0, 5], mask_to_network(part, *inputs[0].shape[2:]))
+
+
+def test_a_start_mask_at_the_border_of_an_odd_photo(make_model: MakeModel) -> None:
+    """Aligned windows reach over the border: the mask there is background."""
+    segmenter = Segmenter(make_model(zoom=Zoom(margin=1, keep=1, min_side=1)))
+    photo = np.zeros((601, 803, 3), np.uint8)
+    session = segmenter.open(photo)
+    start = np.zeros((601, 803), bool)
+    start[0:, 0:] = True
+    session.reset(start)
+    assert session.click(802, 600).shape == (601, 803)
+
+
+def test_without_zoom_the_whole_photo_always(make_model: MakeModel) -> None:
+    for changes, options in (({}, {}), ({"zoom": ZOOM}, {"zoom": False})):
+        session, inputs = opened(make_model(**changes), **options)
+        for x in (200, 210, 220):
+            session.click(x, 150)
+            assert seen(session) == Window(0, 0, 800, 600)
+        assert len(inputs) == 3
+
+
+def test_flipping_takes_away_a_lean(make_model: MakeModel) -> None:
+    straight, _ = opened(make_model())
+    leaning, _ = opened(make_model(), lean=5)
+    flipped, inputs = opened(make_model(), lean=5, flip=True)
+    expected = straight.click(400, 300)
+    assert (leaning.click(400, 300) != expected).any()
+    np.testing.assert_array_equal(flipped.click(400, 300), expected)
+    np.testing.assert_array_equal(inputs[1], inputs[0][..., ::-1])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2000), (2000, 3), (37, 41)])
+def test_photos_of_odd_shapes(make_model: MakeModel, shape: tuple[int, int]) -> None:
+    session = Segmenter(make_model(zoom=ZOOM)).open(np.zeros((*shape, 3), np.uint8))
+    for x in (0, shape[1] // 2, shape[1] - 1):
+        mask = session.click(x, shape[0] - 1)
+        assert mask.shape == shape
+        assert mask[shape[0] - 1, x]
