@@ -11,6 +11,7 @@ from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
 from ioebss.trainer.run_folder import locked
 
+MAX_WEIGHT = 1000  # of a list
 DESCRIPTION = "Train a click segmentation model. Interrupted runs resume with the same command."
 
 
@@ -33,8 +34,19 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of photos and masks: VOC layout, SBD, COCO, or images/ and masks/; repeatable",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
-    parser.add_argument("--train-split", default="train", help="list to train on (train)")
+    parser.add_argument(
+        "--train-split",
+        action="append",
+        metavar="LIST[:WEIGHT]",
+        help="list to train on (train); repeatable; a photo comes WEIGHT times as often (1)",
+    )
     parser.add_argument("--val-split", default="val", help="list to validate on (val)")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="RUN",
+        help="begin with the weights of another run of the same network",
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -84,18 +96,26 @@ def _train(arguments: argparse.Namespace) -> None:
     from ioebss.progress import Progress
     from ioebss.trainer.datasets import open_dataset
     from ioebss.trainer.datasets.cache import cache_budget, cached
+    from ioebss.trainer.datasets.scene import JoinedDataset, RepeatedDataset
 
     recipe = load_recipe(arguments.recipe, arguments.overrides)
+    splits = [_split(text) for text in arguments.train_split or ["train"]]
     if arguments.no_label_loss:
         recipe = without_label_loss(recipe)
     with world(arguments.device) as here:
         progress = Progress(quiet=not here.first)
-        train = open_dataset(arguments.data, arguments.train_split)
+        lists = [open_dataset(arguments.data, name) for name, _ in splits]
+        counts = [
+            weight
+            for part, (_, weight) in zip(lists, splits, strict=True)
+            for _ in range(len(part))
+        ]
         val = open_dataset(arguments.data, arguments.val_split)
+        train = cached(JoinedDataset(lists), cache_budget(arguments.cache_gb), progress)
         with locked(arguments.out) if here.first else nullcontext():
             trainer = Trainer(
                 recipe,
-                cached(train, cache_budget(arguments.cache_gb), progress),
+                RepeatedDataset(train, counts),
                 val,
                 arguments.out,
                 here,
@@ -103,5 +123,18 @@ def _train(arguments: argparse.Namespace) -> None:
                 [path.resolve().name for path in arguments.data],
                 arguments.checkpoint_every,
                 arguments.workers,
+                arguments.start,
             )
             trainer.run()
+
+
+def _split(text: str) -> tuple[str, int]:
+    """Name and weight of "LIST" or "LIST:WEIGHT"."""
+    name, colon, weight = text.partition(":")
+    if not colon:
+        return name, 1
+    if not weight.isdecimal() or not 1 <= int(weight) <= MAX_WEIGHT:
+        raise UsageError(
+            f"--train-split {text}: the weight must be a whole number from 1 to {MAX_WEIGHT}"
+        )
+    return name, int(weight)

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -49,6 +51,10 @@ class Trainer:
         data_names: names of the data sets, recorded with the weights.
         checkpoint_every: seconds between checkpoints within an epoch.
         workers: processes that make samples; 0 makes them in this one.
+        start: folder of a run whose weights this one begins with; does not matter when resuming.
+
+    Raises:
+        ModelError: `start` or the checkpoint cannot be read, or holds another network.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Trainer:
         data_names: list[str],
         checkpoint_every: float = 120.0,
         workers: int = 1,
+        start: Path | None = None,
     ) -> None:
         self.recipe, self.train_scenes, self.folder = recipe, train, folder
         self.world, self.progress, self.data_names = world, progress, data_names
@@ -70,7 +77,11 @@ class Trainer:
         options = recipe.optimisation
         torch.manual_seed(recipe.seed)
         self.model = ClickModel(recipe.network)
-        if recipe.pretrained:
+        self.start: dict[str, Any] | None = None
+        resuming = (folder / "checkpoint.json").exists()
+        if start and not resuming:
+            self._start_from(start)
+        elif recipe.pretrained and not resuming:
             load_imagenet(self.model.network, recipe.network)
         _place(self.model, world.device)
         self.average = AveragedWeights(self.model, options.ema) if options.ema else None
@@ -82,7 +93,7 @@ class Trainer:
         self.loss_sum, self.loss_count = 0.0, 0
         self.rows: list[Row] = []
         self.best = -1.0
-        if (folder / "checkpoint.json").exists():
+        if resuming:
             self._resume()
         self.parallel: nn.Module = self.model
         if world.size > 1:
@@ -164,10 +175,12 @@ class Trainer:
 
     def _iterate(self, group: list[RoundState]) -> float:
         """All rounds on one group of batches, an optimizer update each. Returns the mean loss."""
+        clicks = self.recipe.clicks
+        untrained = self._untrained_rounds(group)
         self.parallel.train()
         losses = []
-        for number in range(self.recipe.clicks.rounds):
-            last = number == self.recipe.clicks.rounds - 1
+        for number in range(untrained, untrained + clicks.rounds):
+            last = number == untrained + clicks.rounds - 1
             for group_index, state in enumerate(group):
                 torch.manual_seed(self._dropout_seed(group_index))
                 accumulating = group_index < len(group) - 1 and self.world.size > 1
@@ -176,13 +189,36 @@ class Trainer:
                     loss, probability = self._backward(state, 1 / len(group))
                 losses.append(loss)
                 if not last:
-                    seed = (self.recipe.seed, self.epoch, number)
-                    state.add_corrections(probability, self.recipe.clicks.radius, seed)
+                    self._correct(state, probability, number)
             self._update()
         mean = sum(losses) / len(losses)
         self.loss_sum += mean
         self.loss_count += 1
         return mean
+
+    def _untrained_rounds(self, group: list[RoundState]) -> int:
+        """Up to `clicks.later` rounds that only click, as the runtime would. Returns how many."""
+        rng = np.random.default_rng([self.recipe.seed, self.epoch, self.iteration])
+        count = int(rng.integers(self.recipe.clicks.later + 1))
+        self.model.eval()
+        for number in range(count):
+            for state in group:
+                with torch.no_grad(), self._autocast():
+                    scores = self.model(self._inputs(state))
+                self._correct(state, _foreground_probability(scores), number)
+        return count
+
+    def _correct(self, state: RoundState, probability: Tensor, number: int) -> None:
+        clicks = self.recipe.clicks
+        seed = (self.recipe.seed, self.epoch, number)
+        state.add_corrections(probability, clicks.radius, seed, clicks.coarse)
+
+    def _inputs(self, state: RoundState) -> Tensor:
+        return state.inputs(self.recipe.network.in_channels, self.world.device)
+
+    def _autocast(self) -> torch.autocast:
+        dtype = _AUTOCAST.get(self.recipe.optimisation.autocast)
+        return torch.autocast(self.world.device.type, dtype, enabled=dtype is not None)
 
     def _dropout_seed(self, group_index: int) -> int:
         place = self.updates * self.recipe.optimisation.accumulate + group_index
@@ -190,10 +226,8 @@ class Trainer:
 
     def _backward(self, state: RoundState, weight: float) -> tuple[float, Tensor]:
         device = self.world.device
-        inputs = state.inputs(self.recipe.network.in_channels, device)
-        dtype = _AUTOCAST.get(self.recipe.optimisation.autocast)
-        with torch.autocast(device.type, dtype, enabled=dtype is not None):
-            scores = self.parallel(inputs)
+        with self._autocast():
+            scores = self.parallel(self._inputs(state))
         loss = total_loss(
             scores,
             state.planes.to(device),
@@ -202,7 +236,7 @@ class Trainer:
             self.recipe.loss,
         )
         self.scaler.scale(loss * weight).backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach()), scores.detach().float().softmax(1)[:, 1]
+        return float(loss.detach()), _foreground_probability(scores.detach())
 
     def _update(self) -> None:
         for group in self.optimizer.param_groups:
@@ -256,6 +290,7 @@ class Trainer:
         tensors = self.average.tensors if self.average else self.model.state_dict()
         state = {
             "recipe": asdict(self.recipe),
+            "start": self.start,
             "data": self.data_names,
             "photos_seen": self.epoch * self.iterations_per_epoch * self.photos_per_iteration,
             "updates": self.updates,
@@ -273,6 +308,7 @@ class Trainer:
                     tensors[f"optimizer/{name}/{key}"] = value
             state = {
                 "recipe": asdict(self.recipe),
+                "start": self.start,
                 "data": self.data_names,
                 "epoch": self.epoch,
                 "iteration": self.iteration,
@@ -284,6 +320,16 @@ class Trainer:
                 "rows": self.rows,
             }
             checkpoint.save(self.folder, checkpoint.CHECKPOINT, self.updates, tensors, state)
+
+    def _start_from(self, run: Path) -> None:
+        tensors, state = checkpoint.load(run, checkpoint.WEIGHTS)
+        try:
+            self.model.load_state_dict(tensors)
+        except RuntimeError as error:
+            reason = shorten(str(error).splitlines()[-1], 240)
+            raise ModelError(f"{run} holds the weights of another network: {reason}") from None
+        keys = ("recipe", "photos_seen", "updates", "start")
+        self.start = {"run": run.resolve().name} | {k: state[k] for k in keys if k in state}
 
     def _resume(self) -> None:
         tensors, state = checkpoint.load(self.folder, checkpoint.CHECKPOINT)
@@ -312,6 +358,7 @@ class Trainer:
                 }
         self.epoch, self.iteration = state["epoch"], state["iteration"]
         self.updates, self.best = state["updates"], state["best"]
+        self.start = state.get("start")
         if self.world.first:  # the sum is the first process's own
             self.loss_sum, self.loss_count = state["loss"]
         self.rows = state["rows"]
@@ -337,6 +384,10 @@ class Trainer:
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _foreground_probability(scores: Tensor) -> Tensor:
+    return scores.float().softmax(1)[:, 1]
 
 
 def _place(model: nn.Module, device: torch.device) -> None:

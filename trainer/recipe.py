@@ -25,13 +25,21 @@ class ClickRecipe:
         radius: of the discs, in pixels of the training size.
         pairs: random foreground and background points of the first round (the paper's 15); 0 draws
             them as people start instead: mostly one click on the object, sometimes several.
-        rounds: network calls per photo; each after the first adds a click at the error of the one
-            before and feeds its mask back, where the network has the channel for it.
+        rounds: network calls per photo that train; each after the first adds a click at the error
+            of the one before and feeds its mask back, where the network has the channel for it.
+        later: before the first of them, up to so many rounds (uniformly) without training, so that
+            later clicks are learnt too.
+        coarse: probability that a round brings no click but the last mask made coarse, as it is
+            when the runtime zooms in on the object.
+        elsewhere: probability that a sample starts from a mask that is not the network's own.
     """
 
     radius: int = RADIUS
     pairs: int = 15
     rounds: int = 1
+    later: int = 0
+    coarse: float = 0.0
+    elsewhere: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class DataRecipe:
     Attributes:
         size: side of the square samples in pixels.
         augment: random crops and colours; without, the photo is stretched and at most mirrored.
-        paste: probability that another scene's object is pasted in.
+        paste: probability that another scene's object is pasted in, then a second, then a third.
         component: probability that an object in several pieces is narrowed to one of them.
         photos_per_epoch: 0 for all.
         validation_photos: at most so many photos of the validation split, one object each.
@@ -104,7 +112,7 @@ _CHOICES = {
     "autocast": ("none", "bf16", "fp16"),
 }
 _AT_LEAST_ONE = ("radius", "rounds", "batch", "accumulate", "epochs", "validation_photos")
-_FRACTIONS = ("paste", "component", "ema")
+_FRACTIONS = ("paste", "component", "ema", "coarse", "elsewhere")
 
 
 def _check(recipe: Recipe) -> None:

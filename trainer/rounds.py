@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,7 +20,8 @@ class RoundState:
     Attributes:
         image: uint8 (N, 3, S, S).
         planes: uint8 (N, 2, S, S), changed in place by `add_corrections`.
-        previous: float32 (N, 1, S, S), the last round's foreground probability; zero before.
+        previous: float32 (N, 1, S, S), the last round's foreground probability; before, the mask
+            that the sample starts from, or zero.
         mask, void: bool (N, S, S).
         position: int64 (N), seeds the corrections.
     """
@@ -34,10 +36,14 @@ class RoundState:
     @classmethod
     def start(cls, batch: dict[str, Tensor]) -> RoundState:
         """The state before the first network call on a collated batch."""
-        mask = batch["mask"]
-        previous = torch.zeros(mask.shape[0], 1, *mask.shape[1:])
+        previous = batch["previous"][:, None].float()
         return cls(
-            batch["image"], batch["planes"], previous, mask, batch["void"], batch["position"]
+            batch["image"],
+            batch["planes"],
+            previous,
+            batch["mask"],
+            batch["void"],
+            batch["position"],
         )
 
     def inputs(self, channels: int, device: torch.device) -> Tensor:
@@ -48,17 +54,23 @@ class RoundState:
         joined = torch.cat(parts, dim=1)
         return joined.to(device, memory_format=torch.channels_last)
 
-    def add_corrections(self, probability: Tensor, radius: int, seed: tuple[int, ...]) -> None:
+    def add_corrections(
+        self, probability: Tensor, radius: int, seed: tuple[int, ...], coarse: float = 0.0
+    ) -> None:
         """Feeds the prediction back and clicks once on each photo's error.
 
         Args:
             probability: (N, S, S), the foreground probability just predicted.
             radius: of the disc.
             seed: (seed, epoch, round); with the sample's position it determines the click.
+            coarse: probability that the prediction is fed back coarse, and no click is added.
         """
-        self.previous = probability.detach().float().cpu().unsqueeze(1)
+        self.previous = probability.detach().float().cpu().unsqueeze(1).clone()
         for i in range(self.mask.shape[0]):
             rng = np.random.default_rng([*seed, int(self.position[i])])
+            if rng.random() < coarse:
+                self.previous[i, 0] = _coarsened(self.previous[i, 0], rng)
+                continue
             click = simulation.correction_click(
                 self.previous[i, 0].numpy() > 0.5,
                 self.mask[i].numpy(),
@@ -67,3 +79,11 @@ class RoundState:
             )
             if click:
                 draw(self.planes[i].numpy(), click.x, click.y, click.label, radius)
+
+
+def _coarsened(probability: Tensor, rng: np.random.Generator) -> Tensor:
+    """As if predicted at a half to an eighth of the resolution: (S, S) -> (S, S)."""
+    side = probability.shape[-1]
+    small = max(2, round(side * float(np.exp(-rng.uniform(np.log(2), np.log(8))))))
+    values = cv2.resize(probability.numpy(), (small, small), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(cv2.resize(values, (side, side), interpolation=cv2.INTER_LINEAR))

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from ioebss import simulation
 from ioebss.clicks import Click
 from ioebss.planes import rasterise
+from ioebss.trainer.damage import damaged
 from ioebss.trainer.datasets.scene import SceneDataset
 from ioebss.trainer.datasets.transforms import (
     Target,
@@ -28,6 +29,7 @@ from ioebss.trainer.recipe import Recipe
 
 MIN_VISIBLE = 50  # pixels of the object that a crop must hold
 ATTEMPTS = 4
+MAX_PASTED = 3  # objects pasted into one photo
 
 
 class ClickSamples(Dataset[dict[str, Tensor]]):
@@ -38,6 +40,7 @@ class ClickSamples(Dataset[dict[str, Tensor]]):
         planes: uint8 (2, S, S), positive and negative discs of the first round's clicks;
         mask: bool (S, S), the object;
         void: bool (S, S), pixels that count nowhere;
+        previous: bool (S, S), the mask that the sample starts from, mostly empty;
         position: int64 scalar, the sample's place in the epoch.
 
     Args:
@@ -60,7 +63,13 @@ class ClickSamples(Dataset[dict[str, Tensor]]):
     def __getitem__(self, position: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([self.recipe.seed, self.epoch, 1 + position])
         target = self._target(int(self.order[position]), rng)
-        clicks = first_round(target, self.recipe, rng)
+        previous = np.zeros_like(target.mask)
+        if rng.random() < self.recipe.clicks.elsewhere:
+            previous = damaged(target.mask, rng)
+            click = simulation.correction_click(previous, target.mask, ~target.void, rng)
+            clicks = [click] if click else []
+        else:
+            clicks = first_round(target, self.recipe, rng)
         size = self.recipe.data.size
         planes = rasterise(clicks, size, size, self.recipe.clicks.radius).astype(np.uint8)
         return {
@@ -68,6 +77,7 @@ class ClickSamples(Dataset[dict[str, Tensor]]):
             "planes": _tensor(planes),
             "mask": _tensor(target.mask),
             "void": _tensor(target.void),
+            "previous": _tensor(previous),
             "position": torch.tensor(position),
         }
 
@@ -77,7 +87,9 @@ class ClickSamples(Dataset[dict[str, Tensor]]):
         target = choose_target(scene, rng, data.component)
         if not data.augment:
             return fit(target, data.size, mirror=rng.random() < 0.5)
-        if rng.random() < data.paste:
+        for _ in range(MAX_PASTED):
+            if rng.random() >= data.paste:
+                break
             other = self.scenes.scene(int(rng.integers(len(self.scenes))))
             target = paste(target, choose_target(other, rng, 1.0), rng)
         for _ in range(ATTEMPTS):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
+from ioebss.trainer import checkpoint, loop
 from ioebss.trainer.cli import main
+
+BAD_WEIGHTS = ("", "0", "-1", "1001", "1.5", "often", "2:3")
 
 
 def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -26,11 +31,14 @@ def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["--set", "clicks.colour=1"], 2, "unknown key clicks.colour"),
         (["--train-split", "trainval"], 1, "splits that exist: train, val"),
         (["--val-split", "test"], 1, "splits that exist: train, val"),
+        (["--train-split", "train", "--train-split", "more"], 1, "splits that exist: train, val"),
+        *((["--train-split", f"train:{w}"], 2, f"--train-split train:{w}: ") for w in BAD_WEIGHTS),
         (["--data", "nowhere"], 1, "nowhere is not a folder"),
     ],
 )
 def test_mistakes(
     tmp_path: Path,
+    tiny_recipe: Path,
     write_voc: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -40,7 +48,7 @@ def test_mistakes(
 ) -> None:
     write_voc(tmp_path / "data")
     out = tmp_path / "run"
-    base = ["--data", str(tmp_path / "data"), "--out", str(out)]
+    base = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data"), "--out", str(out)]
     assert train(monkeypatch, *base, *arguments) == code
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("ioebss-train: error: ")
@@ -63,3 +71,76 @@ def test_a_damaged_checkpoint_is_not_trained_over(
     assert train(monkeypatch, *files) == 1
     assert "checkpoint.json cannot be read" in capsys.readouterr().err
     assert (out / "checkpoint.json").read_text() == "{"
+
+
+@pytest.mark.parametrize("kind", ["other", "nothing"])
+def test_a_start_that_does_not_fit_is_one_line(
+    tmp_path: Path,
+    tiny_recipe: Path,
+    write_voc: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+) -> None:
+    write_voc(tmp_path / "data")
+    start = tmp_path / "start"
+    start.mkdir()
+    if kind == "other":
+        checkpoint.save(start, checkpoint.WEIGHTS, 1, {"network.head": torch.zeros(3)}, {})
+    files = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data")]
+    out = tmp_path / "run"
+    assert train(monkeypatch, *files, "--start", str(start), "--out", str(out)) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    reason = {
+        "other": "start holds the weights of another network: ",
+        "nothing": "weights.json does not exist",
+    }[kind]
+    assert lines[-1].startswith("ioebss-train: error: ") and reason in lines[-1]
+    assert len(lines[-1]) < len(str(tmp_path)) + 400
+    assert not list(out.glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("splits", "train_weight", "val_weight"),
+    [
+        ([], 1, 0),
+        (["val"], 0, 1),
+        (["train:3"], 3, 0),
+        (["train", "val:4"], 1, 4),
+        (["val:2", "train:1000"], 1000, 2),
+        (["train:2", "train:3"], 5, 0),
+    ],
+)
+def test_weighted_lists_come_as_often_as_said(
+    tmp_path: Path,
+    write_voc: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    splits: list[str],
+    train_weight: int,
+    val_weight: int,
+) -> None:
+    seen: Counter[str] = Counter()
+
+    class Recorder:
+        def __init__(self, recipe, train, *others: object) -> None:
+            seen.update(train.scene(i).name for i in range(len(train)))
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr(loop, "Trainer", Recorder)
+    write_voc(tmp_path / "data", train=3, val=2)
+    arguments = [
+        "--device",
+        "cpu",
+        "--data",
+        str(tmp_path / "data"),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    lists = [word for split in splits for word in ("--train-split", split)]
+    monkeypatch.setattr("sys.argv", ["ioebss-train", *arguments, *lists])
+    main()
+    expected = {f"scene{i}": train_weight for i in range(3)}
+    expected |= {f"scene{i}": val_weight for i in (3, 4)}
+    assert dict(seen) == {name: weight for name, weight in expected.items() if weight}

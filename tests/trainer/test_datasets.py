@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from scipy.io import savemat
 
@@ -17,7 +19,7 @@ from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.cache import CachedDataset, cached
 from ioebss.trainer.datasets.folder import objects_of_mask
 from ioebss.trainer.datasets.sbd import read_instances
-from ioebss.trainer.datasets.scene import JoinedDataset
+from ioebss.trainer.datasets.scene import JoinedDataset, RepeatedDataset, Scene
 
 Labels = np.ndarray
 
@@ -243,6 +245,27 @@ def test_several_roots_are_joined_in_order(
     assert isinstance(joined, JoinedDataset) and len(joined) == 5
     names = [joined.scene(i).name for i in range(5)]
     assert names == ["scene0", "scene1", "2008_1", "scene0", "scene1"]
+
+
+class Numbered:
+    """Scenes whose names are their numbers."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def scene(self, index: int) -> Scene:
+        return Scene(str(index), np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8))
+
+
+@settings(max_examples=30, deadline=None)
+@given(counts=st.lists(st.integers(1, 5), min_size=1, max_size=8))
+def test_repeated_scenes_come_as_often_as_said(counts: list[int]) -> None:
+    repeated = RepeatedDataset(Numbered(len(counts)), counts)
+    names = [repeated.scene(i).name for i in range(len(repeated))]
+    assert names == [str(i) for i, count in enumerate(counts) for _ in range(count)]
 
 
 def test_cache_holds_the_same_scenes_if_they_fit(

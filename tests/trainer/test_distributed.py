@@ -53,7 +53,8 @@ class Scenes:
 
 
 overrides = f"optimisation.batch={batch} optimisation.accumulate={accumulate} loss.label=0.0 "
-overrides += "data.augment=false data.photos_per_epoch=4 optimisation.epochs=1 clicks.rounds=1"
+overrides += "data.augment=false data.photos_per_epoch=4 optimisation.epochs=1 clicks.rounds=1 "
+overrides += "clicks.later=2 clicks.coarse=0.3"
 with world("cpu") as here:
     trainer = Trainer(
         load_recipe(recipe, overrides.split()), Scenes(), Scenes(), out, here, Progress(quiet=True),

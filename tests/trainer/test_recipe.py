@@ -20,7 +20,9 @@ def test_paper_to_the_letter() -> None:
     assert (recipe.clicks.radius, recipe.clicks.pairs, recipe.clicks.rounds) == (5, 15, 1)
     assert (recipe.data.size, recipe.data.augment) == (513, False)
     assert recipe.data.paste == recipe.data.component == 0
-    assert asdict(recipe.loss) == {"cross_entropy": 1.0, "label": 1.0, "soft_iou": 0.0}
+    assert (recipe.clicks.later, recipe.clicks.coarse, recipe.clicks.elsewhere) == (0, 0, 0)
+    terms = {name: weight for name, weight in asdict(recipe.loss).items() if weight}
+    assert terms == {"cross_entropy": 1.0, "label": 1.0}
     options = recipe.optimisation
     assert (options.optimizer, options.learning_rate, options.weight_decay) == ("adam", 1e-4, 0)
     assert (options.batch, options.accumulate, options.schedule) == (4, 1, "constant")
@@ -42,6 +44,7 @@ def test_default_has_the_previous_mask_and_correction_clicks() -> None:
     assert recipe.network.in_channels == 6
     assert recipe.network.backbone.startswith("efficientnet_lite")
     assert recipe.pretrained and recipe.clicks.rounds > 1
+    assert recipe.clicks.later > 0 and recipe.clicks.coarse > 0 and recipe.clicks.elsewhere > 0
 
 
 @pytest.mark.parametrize("name", ["paper", "default"])
@@ -81,6 +84,12 @@ def test_overrides_replace_what_the_file_says() -> None:
         ("optimisation.optimizer=sgd", "adam"),
         ("data.paste=1.5", "paste"),
         ("data.size=16", "at least 32"),
+        ("clicks.later=-1", "later = -1.*from 0"),
+        ("clicks.later=1.5", "clicks.later = 1.5.*int"),
+        ("clicks.coarse=1.5", "coarse = 1.5.*between 0 and 1"),
+        ("clicks.elsewhere=-0.5", "elsewhere = -0.5.*between 0 and 1"),
+        ("loss.normalised_focal=-1", "normalised_focal = -1.*from 0"),
+        ("loss.boundary=inf", "boundary = inf.*from 0"),
         ("optimisation.batch", "section.key=value"),
         ("seed.x=1", "'seed'.*not a section"),
     ],

@@ -23,7 +23,9 @@ def command(tmp_path: Path, tiny_recipe: Path, write_voc: Callable[..., Path]) -
     write_voc(tmp_path / "data")
     arguments = ["--device", "cpu", "--workers", "0", "--checkpoint-every", "0", "--cache-gb", "1"]
     files = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data")]
-    return [sys.executable, "-m", "ioebss.trainer", *files, *arguments]
+    clicks = ("clicks.later=2", "clicks.coarse=0.4", "clicks.elsewhere=0.4")
+    overrides = [word for key in clicks for word in ("--set", key)]
+    return [sys.executable, "-m", "ioebss.trainer", *files, *arguments, *overrides]
 
 
 def state_of(folder: Path) -> dict:

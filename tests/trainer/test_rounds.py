@@ -21,6 +21,7 @@ def batch(seed: int) -> dict[str, torch.Tensor]:
         "planes": torch.zeros(2, 2, SIZE, SIZE, dtype=torch.uint8),
         "mask": mask,
         "void": torch.rand(2, SIZE, SIZE, generator=generator) < 0.1,
+        "previous": torch.zeros(2, SIZE, SIZE, dtype=torch.bool),
         "position": torch.tensor([4, 9]),
     }
 
@@ -86,3 +87,61 @@ def test_inputs_are_colours_planes_and_the_fed_back_mask() -> None:
     assert torch.equal(second[:, 5], probability)
     assert torch.equal(second[:, 3:5], state.planes.float()) and state.planes.any()
     assert torch.equal(state.inputs(5, device), second[:, :5])
+
+
+def test_the_mask_that_samples_start_from_is_fed_in() -> None:
+    begun = batch(2)
+    begun["previous"][1, 4:9, 3:30] = True
+    inputs = RoundState.start(begun).inputs(6, torch.device("cpu"))
+    assert torch.equal(inputs[:, 5], begun["previous"].float())
+
+
+def averaging(small: int) -> np.ndarray:
+    """Each of `small` equal cells of a row is the mean of what it covers: (small, SIZE)."""
+    edges = np.arange(small + 1) * SIZE / small
+    pixels = np.arange(SIZE)
+    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return covered.clip(0) * small / SIZE
+
+
+def interpolation(small: int) -> np.ndarray:
+    """Linear between the centres of the cells, constant beyond the last: (SIZE, small)."""
+    centres = (np.arange(small) + 0.5) * SIZE / small
+    rows = [np.interp(np.arange(SIZE) + 0.5, centres, unit) for unit in np.eye(small)]
+    return np.array(rows).T
+
+
+def resolution_of(coarse: np.ndarray, fine: np.ndarray) -> int | None:
+    """At which side the fine mask was predicted to look like that; None: at none."""
+    for small in range(1, SIZE):
+        matrix = interpolation(small) @ averaging(small)
+        if np.abs(matrix @ fine @ matrix.T - coarse).max() < 1e-5:
+            return small
+    return None
+
+
+def test_a_coarse_mask_is_one_of_a_half_to_an_eighth_of_the_resolution() -> None:
+    sides = []
+    for seed in range(20):
+        state = RoundState.start(batch(seed))
+        fine = torch.rand(2, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
+        before = fine.clone()
+        state.add_corrections(fine, RADIUS, (seed, 0, 0), coarse=1.0)
+        assert not state.planes.any(), "a coarse round brings no click"
+        assert torch.equal(fine, before), "the prediction given stays as it is"
+        sides += [resolution_of(state.previous[i, 0].numpy(), fine[i].numpy()) for i in range(2)]
+    assert None not in sides
+    assert SIZE // 8 <= min(sides) <= SIZE // 6 and SIZE // 3 <= max(sides) <= SIZE // 2
+
+
+def test_a_round_brings_a_click_or_a_coarse_mask() -> None:
+    fine = torch.rand(2, SIZE, SIZE, generator=torch.Generator().manual_seed(3))
+    coarse_rounds = 0
+    for seed in range(100):
+        state = RoundState.start(batch(0))
+        state.add_corrections(fine, RADIUS, (seed, 0, 0), coarse=0.25)
+        for i in range(2):
+            clicked = bool(state.planes[i].any())
+            assert clicked == torch.equal(state.previous[i, 0], fine[i])
+            coarse_rounds += not clicked
+    assert 30 <= coarse_rounds <= 70  # 50 of 200 expected, 6 the standard deviation

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from ioebss.trainer import samples as samples_module
+from ioebss.trainer.datasets.scene import Scene
 from ioebss.trainer.recipe import Recipe, load_recipe
 from ioebss.trainer.samples import ClickSamples
 
@@ -23,7 +25,12 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
+def elsewhere(recipe: Recipe, probability: float) -> Recipe:
+    return replace(recipe, clicks=replace(recipe.clicks, elsewhere=probability))
+
+
 def test_an_item_depends_on_seed_epoch_and_position_alone(recipe: Recipe, drawn_scenes) -> None:
+    recipe = elsewhere(recipe, 0.5)
     scenes = drawn_scenes(5)
     forwards = [ClickSamples(scenes, recipe, 3, 12)[i] for i in range(12)]
     samples = ClickSamples(scenes, recipe, 3, 12)
@@ -50,6 +57,7 @@ def test_shapes_and_types(recipe: Recipe, drawn_scenes) -> None:
         "planes": ((2, 32, 32), torch.uint8),
         "mask": ((32, 32), torch.bool),
         "void": ((32, 32), torch.bool),
+        "previous": ((32, 32), torch.bool),
         "position": ((), torch.int64),
     }
 
@@ -103,3 +111,81 @@ def test_without_augmentation_the_whole_photo_is_stretched(recipe: Recipe, drawn
         assert mirrored or np.array_equal(image, expected)
         seen.add(mirrored)
     assert seen == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("probability", "low", "high"), [(0.0, 0, 0), (0.5, 20, 44), (1.0, 62, 64)]
+)
+def test_so_many_samples_start_from_a_mask(
+    recipe: Recipe, drawn_scenes, probability: float, low: int, high: int
+) -> None:
+    samples = ClickSamples(drawn_scenes(6), elsewhere(recipe, probability), 0, 64)
+    assert low <= sum(bool(samples[i]["previous"].any()) for i in range(64)) <= high
+
+
+def test_a_mask_to_start_from_is_about_the_object_and_its_error_is_clicked(
+    recipe: Recipe, drawn_scenes
+) -> None:
+    samples = ClickSamples(drawn_scenes(6), elsewhere(recipe, 1.0), 0, 40)
+    axis = np.arange(32)
+    labels = set()
+    overlapping = 0
+    for i in range(40):
+        item = samples[i]
+        previous, mask, void = (item[k].numpy() for k in ("previous", "mask", "void"))
+        overlapping += bool((previous & mask).any())
+        missed, wrong = mask & ~previous & ~void, ~mask & previous & ~void
+        planes = item["planes"].numpy().astype(bool)
+        if not missed.any() and not wrong.any():
+            assert not planes.any()
+            continue
+        # One click, on the side that it lies on: one plane is the disc around an error's pixel.
+        explained = [
+            label
+            for label, region in ((1, missed), (0, wrong))
+            for y, x in np.argwhere(region)
+            if np.array_equal(planes[1 - label], np.hypot(axis[:, None] - y, axis - x) <= 5)
+            and not planes[label].any()
+        ]
+        assert explained
+        labels.add(explained[0])
+    assert labels == {0, 1} and overlapping >= 36
+
+
+class Flat:
+    """Scenes of one colour each on black: what was pasted shows by its colour."""
+
+    colours = ((250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0), (0, 250, 250), (250, 0, 250))
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def __len__(self) -> int:
+        return len(self.colours)
+
+    def scene(self, index: int) -> Scene:
+        self.reads += 1
+        labels = np.zeros((64, 64), np.uint8)
+        labels[20:44, 20:44] = 1
+        return Scene(
+            str(index), labels[..., None] * np.array(self.colours[index], np.uint8), labels
+        )
+
+
+@pytest.mark.parametrize(("paste", "counts"), [(0.0, {0}), (0.5, {0, 1, 2, 3}), (1.0, {3})])
+def test_up_to_three_objects_are_pasted(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch, paste: float, counts: set[int]
+) -> None:
+    monkeypatch.setattr(samples_module, "jitter_colours", lambda image, rng: image)
+    recipe = replace(recipe, data=replace(recipe.data, paste=paste, size=64))
+    scenes = Flat()
+    samples = ClickSamples(scenes, recipe, 0, 72)
+    read, seen = set(), set()
+    for i in range(72):
+        scenes.reads = 0
+        pixels = set(map(tuple, samples[i]["image"].flatten(1).T.tolist()))
+        own = Flat.colours[int(samples.order[i])]
+        read.add(scenes.reads - 1)
+        seen.add(len(pixels & set(Flat.colours) - {own}))
+    assert read == counts, "of each photo it is drawn anew whether another object follows"
+    assert max(seen) == max(counts), "all can be seen where none covers another"

@@ -75,6 +75,25 @@ def check_scene(scene: Scene) -> Scene:
     return scene
 
 
+class RepeatedDataset:
+    """A data set whose scenes come several times in a pass: the weight of a list.
+
+    Args:
+        counts: how often each scene comes, at least once.
+    """
+
+    def __init__(self, dataset: SceneDataset, counts: list[int]) -> None:
+        self._dataset = dataset
+        self._indices = np.repeat(np.arange(len(counts)), counts)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def scene(self, index: int) -> Scene:
+        """See `SceneDataset`."""
+        return self._dataset.scene(int(self._indices[index]))
+
+
 class JoinedDataset:
     """Several data sets one after the other."""
 

@@ -1,0 +1,65 @@
+"""Other systems' ONNX graphs, run with any input, for their time alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ioebss.errors import ModelError
+
+MAX_ELEMENTS = 1 << 26  # of all inputs of a graph
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(uint8)": np.uint8,
+}
+
+
+class ForeignGraphs:
+    """Graphs that together make one click, run one after the other by ONNX Runtime on the CPU.
+
+    Args:
+        paths: ONNX files; open dimensions are taken as 1.
+        threads: CPU threads; None leaves it to the engine.
+
+    Raises:
+        ModelError: a file is no ONNX model, or its inputs are of no size or kind that can be made.
+    """
+
+    def __init__(self, paths: list[Path], threads: int | None) -> None:
+        self._runs = [_load(path, threads) for path in paths]
+
+    def run(self) -> float:
+        """Runs all graphs once. Returns milliseconds."""
+        started = time.perf_counter()
+        for session, inputs in self._runs:
+            session.run(None, inputs)
+        return 1e3 * (time.perf_counter() - started)
+
+
+def _load(path: Path, threads: int | None) -> tuple[Any, dict[str, Any]]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's errors share no base class but Exception
+        raise ModelError(f"{path} cannot be loaded by onnxruntime: {error}") from None
+    rng = np.random.default_rng(0)
+    inputs: dict[str, Any] = {}
+    for node in session.get_inputs():
+        shape = [side if isinstance(side, int) else 1 for side in node.shape]
+        if node.type not in _DTYPES or np.prod(shape, dtype=float) > MAX_ELEMENTS:
+            raise ModelError(f"{path}: cannot make an input {node.name} of {node.type} {shape}")
+        inputs[node.name] = rng.random(shape).astype(_DTYPES[node.type])
+    return session, inputs

@@ -1,0 +1,110 @@
+"""Accuracy against milliseconds: what each candidate buys with its time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ioebss.atomic import write_atomically
+from ioebss.errors import DataError
+
+CLICKS = (1, 3, 5)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Of a model at a size: mean IoU after so many clicks."""
+
+    sha256: str
+    size: int
+    split: str
+    objects: int
+    mean_iou: dict[int, float]
+
+
+def read_accuracy(path: Path) -> Accuracy:
+    """The accuracy in a result of `ioebss-bench --out`.
+
+    Raises:
+        DataError: the file is missing, unreadable, or no such result.
+    """
+    try:
+        result = json.loads(path.read_text("utf-8"))
+        model, summary = result["model"], result["summary"]
+        means = {int(k): float(v["mean"]) for k, v in summary["mean_iou"].items()}
+        return Accuracy(
+            str(model["sha256"]),
+            int(model["size"]),
+            str(result["data"]["split"]),
+            int(summary["objects"]),
+            means,
+        )
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise DataError(f"{path} is not a result of ioebss-bench: give its --out file") from None
+
+
+def plot_trade_off(
+    path: Path,
+    rows: Sequence[dict[str, Any]],
+    graphs: dict[str, dict[str, float]],
+    accuracies: Sequence[Accuracy],
+) -> None:
+    """Draws mean IoU over the median time of a later click, on the first photo of each candidate.
+
+    Args:
+        path: the picture to write.
+        rows: candidate, sha256, size and later of `ioebss-speed`.
+        graphs: other systems' times, drawn as lines.
+        accuracies: one for each candidate that is to be drawn.
+
+    Raises:
+        DataError: an accuracy belongs to no candidate.
+        OutputError: the picture cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    points = sorted(((_row_of(a, rows), a) for a in accuracies), key=_milliseconds)
+    for clicks in CLICKS:
+        axes.plot(
+            [_milliseconds(point) for point in points],
+            [accuracy.mean_iou[clicks] for _, accuracy in points],
+            marker="o",
+            label=f"{clicks} click{'s' if clicks > 1 else ''}",
+        )
+    for row, accuracy in points:
+        place = (row["later"]["median"], accuracy.mean_iou[CLICKS[-1]])
+        axes.annotate(row["candidate"], place, (0, 5), textcoords="offset points", fontsize=7)
+    for name, times in graphs.items():
+        axes.axvline(times["median"], linestyle="--", color="grey", linewidth=0.8)
+        axes.annotate(name, (times["median"], axes.get_ylim()[0]), fontsize=7, rotation=90)
+    splits = ", ".join(sorted({f"{a.split}, {a.objects} objects" for a in accuracies}))
+    axes.set(
+        xlabel="milliseconds per click after the first (median)", ylabel=f"mean IoU ({splits})"
+    )
+    axes.set_xlim(left=0)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
+
+
+def _milliseconds(point: tuple[dict[str, Any], Accuracy]) -> float:
+    return float(point[0]["later"]["median"])
+
+
+def _row_of(accuracy: Accuracy, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    for row in rows:
+        if (row["sha256"], row["size"]) == (accuracy.sha256, accuracy.size):
+            return row
+    raise DataError(
+        f"the accuracy of model {accuracy.sha256[:12]} at size {accuracy.size} has no time: "
+        "give that model and that --size too"
+    )

@@ -1,0 +1,185 @@
+"""The rounds of an iteration, seen by a network that writes down what it is given; and where a
+run's weights begin. The network is tiny, so that whole runs take a moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ioebss.errors import ModelError
+from ioebss.progress import Progress
+from ioebss.trainer import checkpoint, model
+from ioebss.trainer.distributed import World
+from ioebss.trainer.loop import Trainer
+from ioebss.trainer.model import ClickModel
+from ioebss.trainer.networks import NetworkSpec
+from ioebss.trainer.recipe import Recipe, load_recipe
+
+
+@dataclass
+class Call:
+    training: bool
+    gradient: bool
+    inputs: Tensor
+    probability: Tensor
+
+
+class TinyNetwork(nn.Sequential):
+    def __init__(self, spec: NetworkSpec) -> None:
+        super().__init__(
+            nn.Conv2d(spec.in_channels, 4, 5, padding=2),
+            nn.BatchNorm2d(4),
+            nn.Dropout(0.2),
+            nn.Conv2d(4, 2, 3, padding=1),
+        )
+        self.calls: list[Call] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = super().forward(x)
+        if not torch.is_inference_mode_enabled():  # validation is not of interest
+            probability = scores.detach().softmax(1)[:, 1]
+            self.calls.append(Call(self.training, scores.requires_grad, x.detach(), probability))
+        return scores
+
+
+@pytest.fixture
+def recipe(tiny_recipe: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    monkeypatch.setattr(model, "build_network", TinyNetwork)
+    overrides = ["optimisation.epochs=1", "data.photos_per_epoch=36", "data.paste=0"]
+    return load_recipe(str(tiny_recipe), [*overrides, "loss.label=0", "clicks.later=2"])
+
+
+@pytest.fixture
+def make_trainer(tmp_path: Path, drawn_scenes) -> Callable[..., Trainer]:
+    def make(recipe: Recipe, name: str = "run", start: Path | None = None) -> Trainer:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        here, quiet = World(0, 1, torch.device("cpu")), Progress(quiet=True)
+        data = drawn_scenes(6), drawn_scenes(2, start=6)
+        return Trainer(recipe, *data, folder, here, quiet, ["drawn"], workers=0, start=start)
+
+    return make
+
+
+def iterations(trainer: Trainer) -> list[list[Call]]:
+    """The network's calls, iteration by iteration: of one iteration all show the same photos."""
+    groups: list[list[Call]] = []
+    for call in trainer.model.network.calls:
+        if not groups or not torch.equal(groups[-1][0].inputs[:, :3], call.inputs[:, :3]):
+            groups.append([])
+        groups[-1].append(call)
+    return groups
+
+
+def test_rounds_without_training_come_before_those_that_train(recipe: Recipe, make_trainer) -> None:
+    trainer = make_trainer(recipe)
+    trainer.run()
+    groups = iterations(trainer)
+    assert len(groups) == 18  # of two photos each
+    before = set()
+    for group in groups:
+        untrained = len(group) - 2  # two rounds train
+        assert [call.training for call in group] == [False] * untrained + [True] * 2
+        assert [call.gradient for call in group] == [False] * untrained + [True] * 2
+        before.add(untrained)
+    assert before == {0, 1, 2}
+    assert trainer.updates == trainer.total_updates == 18 * 2
+
+
+def test_each_round_is_fed_the_mask_of_the_one_before_and_another_click(
+    recipe: Recipe, make_trainer
+) -> None:
+    trainer = make_trainer(recipe)
+    trainer.run()
+    for group in iterations(trainer):
+        assert not group[0].inputs[:, 5].any()
+        for earlier, later in pairwise(group):
+            torch.testing.assert_close(later.inputs[:, 5], earlier.probability)
+            grown = later.inputs[:, 3:5] - earlier.inputs[:, 3:5]
+            assert grown.min() == 0 and grown.max() == 1
+
+
+def test_coarse_rounds_and_starting_masks_follow_the_recipe(recipe: Recipe, make_trainer) -> None:
+    clicks = replace(recipe.clicks, coarse=1.0, elsewhere=1.0)
+    trainer = make_trainer(replace(recipe, clicks=clicks))
+    trainer.run()
+    for group in iterations(trainer):
+        first = group[0].inputs
+        assert set(first[:, 5].unique().tolist()) == {0, 1}
+        for earlier, later in pairwise(group):
+            assert torch.equal(later.inputs[:, 3:5], first[:, 3:5]), "no clicks are added"
+            difference = (later.inputs[:, 5] - earlier.probability).abs()
+            assert 0 < difference.max() < 1
+
+
+# -- the start -------------------------------------------------------------------------------------
+
+
+def parameters(trainer: Trainer) -> dict[str, Tensor]:
+    return {k: v.detach().clone() for k, v in trainer.model.named_parameters()}
+
+
+def test_a_start_gives_its_weights_and_is_written_down(
+    recipe: Recipe, make_trainer, tmp_path: Path
+) -> None:
+    first = make_trainer(replace(recipe, seed=1), "first")
+    first.run()
+    saved, described = checkpoint.load(tmp_path / "first", checkpoint.WEIGHTS)
+    second = make_trainer(recipe, "second", tmp_path / "first")
+    for tensors in (second.model.state_dict(), second.average.tensors):
+        assert tensors.keys() == saved.keys()
+        assert all(torch.equal(tensors[k], saved[k]) for k in saved)
+    second.run()
+    for kind in (checkpoint.WEIGHTS, checkpoint.CHECKPOINT):
+        _, state = checkpoint.load(tmp_path / "second", kind)
+        assert state["start"] == {
+            "run": "first",
+            "recipe": described["recipe"],
+            "photos_seen": 36,
+            "updates": 36,
+            "start": None,
+        }
+    third = make_trainer(recipe, "third", tmp_path / "second")
+    assert third.start["run"] == "second" and third.start["start"]["run"] == "first"
+
+
+def test_a_run_without_start_says_so(recipe: Recipe, make_trainer, tmp_path: Path) -> None:
+    make_trainer(recipe).run()
+    assert json.loads((tmp_path / "run" / "weights.json").read_text())["start"] is None
+
+
+def test_a_resumed_run_does_not_start_anew(recipe: Recipe, make_trainer, tmp_path: Path) -> None:
+    make_trainer(replace(recipe, seed=1), "first").run()
+    begun = make_trainer(recipe, "second", tmp_path / "first")
+    begun.run()
+    (tmp_path / "first" / "weights.json").unlink()  # it is no longer needed
+    longer = replace(recipe, optimisation=replace(recipe.optimisation, epochs=2))
+    resumed = make_trainer(longer, "second", tmp_path / "first")
+    expected = parameters(begun)
+    assert all(torch.equal(v, expected[k]) for k, v in parameters(resumed).items())
+    assert resumed.start["run"] == "first" and resumed.epoch == 1
+
+
+def test_a_start_of_another_network_is_refused(
+    recipe: Recipe, make_trainer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    smaller = ClickModel(replace(recipe.network, in_channels=5)).state_dict()
+    checkpoint.save(folder, checkpoint.WEIGHTS, 1, smaller, {})
+    reason = r"other holds the weights of another network: size mismatch for network\.0\.weight"
+    with pytest.raises(ModelError, match=reason):
+        make_trainer(recipe, start=folder)
+    larger = {f"network.more{i}.weight": torch.zeros(1) for i in range(500)}
+    larger |= ClickModel(recipe.network).state_dict()
+    checkpoint.save(folder, checkpoint.WEIGHTS, 1, larger, {})
+    with pytest.raises(ModelError, match="another network: Unexpected") as caught:
+        make_trainer(recipe, start=folder)
+    assert len(str(caught.value)) < len(str(tmp_path)) + 400, "not a list of 500 names"
