@@ -13,8 +13,11 @@ from ioebss.errors import DataError
 from ioebss.evaluation.instances import Instance
 from ioebss.evaluation.protocol import Measurement
 from ioebss.evaluation.summary import Summary
+from ioebss.json_files import read_json_object
 
 FORMAT = 1
+MAX_RESULT_BYTES = 256 * 1024 * 1024
+RESULT = "a result of ioebss-bench: give its --out file"
 
 
 def write_result(
@@ -45,13 +48,12 @@ def read_instances(path: Path) -> list[Instance]:
     Raises:
         DataError: the file is missing, unreadable, or no such result.
     """
+    table = read_json_object(path, MAX_RESULT_BYTES, DataError, RESULT)
     try:
-        rows = json.loads(path.read_text("utf-8"))["instances"]
+        rows = table["instances"]
         instances = [Instance(r["index"], r["scene"], r["label"], r["area"]) for r in rows]
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise DataError(f"{path} is not a result of ioebss-bench: give its --out file") from None
+    except (KeyError, TypeError):
+        raise DataError(f"{path} is not {RESULT}") from None
     numbers = [n for i in instances for n in (i.index, i.label, i.area)]
     if not instances or any(type(n) is not int for n in numbers):
         raise DataError(f"{path} lists no objects, or not as ioebss-bench writes them")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from ioebss.atomic import write_atomically
 from ioebss.errors import DataError
+from ioebss.evaluation.result_files import MAX_RESULT_BYTES, RESULT
+from ioebss.json_files import read_json_object
 
 CLICKS = (1, 3, 5)
 
@@ -31,8 +32,8 @@ def read_accuracy(path: Path) -> Accuracy:
     Raises:
         DataError: the file is missing, unreadable, or no such result.
     """
+    result = read_json_object(path, MAX_RESULT_BYTES, DataError, RESULT)
     try:
-        result = json.loads(path.read_text("utf-8"))
         model, summary = result["model"], result["summary"]
         means = {int(k): float(v["mean"]) for k, v in summary["mean_iou"].items()}
         return Accuracy(
@@ -42,10 +43,8 @@ def read_accuracy(path: Path) -> Accuracy:
             int(summary["objects"]),
             means,
         )
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise DataError(f"{path} is not a result of ioebss-bench: give its --out file") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(f"{path} is not {RESULT}") from None
 
 
 def plot_trade_off(

@@ -9,12 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ioebss.command import run_command
-from ioebss.errors import MissingExtraError
+from ioebss.errors import MissingExtraError, UsageError
 from ioebss.windows import Zoom
 
 DESCRIPTION = """Export a trained run to one ONNX graph (photo and clicks in, logits out) and its
-manifest, and prove on real photographs that it equals the PyTorch model. A failed proof leaves no
-file.
+manifest, and prove on real photographs that it equals the PyTorch model. Or, with --int8, make an
+8-bit model of a float32 one and prove that its masks are the same but for a few pixels. A failed
+proof leaves no file.
+"""
+EPILOG = """examples:
+  ioebss-export runs/mine -o mine.onnx --zoom
+  ioebss-calibrate mine.onnx --data DATA -o ranges.json
+  ioebss-export mine.onnx -o mine.int8.onnx --int8 --calibration ranges.json --data DATA
 """
 _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).items())
 
@@ -25,8 +31,18 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("ioebss-export", description=DESCRIPTION)
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder that ioebss-train wrote")
+    parser = argparse.ArgumentParser(
+        "ioebss-export",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "run",
+        type=Path,
+        metavar="RUN",
+        help="folder that ioebss-train wrote; with --int8, a float32 MODEL.onnx",
+    )
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="MODEL.onnx")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--size", type=int, help="fixed square input of this side, batch 1")
@@ -52,7 +68,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--name", help="of the model (the recipe's)")
     parser.add_argument("--licence", help="terms of the weights, for the manifest")
+    _add_int8(parser.add_argument_group("8 bits, for CPUs"))
     return parser
+
+
+def _add_int8(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--int8", action="store_true", help="make an 8-bit model")
+    group.add_argument(
+        "--calibration", type=Path, metavar="RANGES.json", help="ranges of ioebss-calibrate"
+    )
+    group.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="photos and masks for the proof, as for ioebss-train; repeatable",
+    )
+    group.add_argument("--split", default="val", help="list of these photos (%(default)s)")
+    group.add_argument(
+        "--keep-fp32",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="leave convolutions in float32 whose weight's name contains this; repeatable",
+    )
+    group.add_argument(
+        "--mean-iou",
+        type=float,
+        default=0.97,
+        metavar="IOU",
+        help="demanded of the masks with the float32 model's (%(default)s)",
+    )
 
 
 def _sides(text: str) -> list[int]:
@@ -81,6 +127,11 @@ def _export(arguments: argparse.Namespace) -> None:
         ) from None
     from ioebss.progress import Progress
 
+    if arguments.int8:
+        _export_int8(arguments)
+        return
+    if arguments.calibration or arguments.data or arguments.keep_fp32:
+        raise UsageError("--calibration, --data and --keep-fp32 go with --int8")
     export_model(
         arguments.run,
         arguments.output,
@@ -92,5 +143,29 @@ def _export(arguments: argparse.Namespace) -> None:
         name=arguments.name,
         licence=arguments.licence,
         command=shlex.join(["ioebss-export", *sys.argv[1:]]),
+    )
+    print(arguments.output)
+
+
+def _export_int8(arguments: argparse.Namespace) -> None:
+    from ioebss.export.compare import MaskThresholds
+    from ioebss.export.int8 import export_int8
+    from ioebss.progress import Progress
+    from ioebss.trainer.datasets import open_dataset
+
+    if not arguments.calibration or not arguments.data:
+        raise UsageError(
+            "--int8 needs --calibration RANGES.json (of ioebss-calibrate) and --data DIR (photos "
+            "with masks for the proof)"
+        )
+    export_int8(
+        arguments.run,
+        arguments.output,
+        arguments.calibration,
+        open_dataset(arguments.data, arguments.split),
+        Progress(),
+        arguments.keep_fp32,
+        MaskThresholds(arguments.mean_iou, 0.0),
+        shlex.join(["ioebss-export", *sys.argv[1:]]),
     )
     print(arguments.output)

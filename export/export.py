@@ -63,11 +63,7 @@ def export_model(
         ModelError: the run cannot be loaded.
         OutputError: the files cannot be written.
     """
-    if output.suffix != ".onnx":
-        raise UsageError(f"{output}: an ONNX model is written as .onnx")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent} is not a folder; make it first")
-    _check_manifest_place(output)
+    check_output(output)
     trained = load_trained(run)
     step = size_multiple(trained.model)
     sizes = sizes or [size or round(trained.recipe.data.size / step) * step]
@@ -93,8 +89,18 @@ def export_model(
     return proof
 
 
-def _check_manifest_place(output: Path) -> None:
-    """Refuses to put the manifest where another JSON file lies, a run's own for example."""
+def check_output(output: Path) -> None:
+    """Checks that a model can be written here, before the work is done.
+
+    Raises:
+        UsageError: it is no .onnx file.
+        OutputError: there is no such folder, or the manifest's place holds another JSON file, a
+            run's own for example.
+    """
+    if output.suffix != ".onnx":
+        raise UsageError(f"{output}: an ONNX model is written as .onnx")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output.parent} is not a folder; make it first")
     place = manifest_path(output)
     if place.exists():
         try:

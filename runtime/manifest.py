@@ -11,6 +11,7 @@ from typing import Any
 
 from ioebss.atomic import write_atomically
 from ioebss.errors import ModelError, UsageError
+from ioebss.json_files import read_json_object
 from ioebss.windows import Zoom
 
 FORMAT = 1
@@ -121,15 +122,7 @@ def read_manifest(model: Path) -> Manifest:
             f"{model} has no manifest: {path.name} must lie beside it "
             "(ioebss-export writes both; move them together)"
         )
-    try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise ModelError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes; not a manifest")
-        table = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}") from None
-    if not isinstance(table, dict):
-        raise ModelError(f"{path} is not a manifest: it holds no JSON object")
-    return _validated(table, path)
+    return _validated(read_json_object(path, MAX_MANIFEST_BYTES, ModelError, "a manifest"), path)
 
 
 def _validated(table: dict[str, Any], path: Path) -> Manifest:

@@ -8,13 +8,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 import ioebss
+from ioebss.image_files import read_photo
 from ioebss.manifest import CHANNELS, Manifest, sha256_of, write_manifest
 
 # Machines that run tests are noisy: how long an example takes says nothing.
@@ -114,3 +117,23 @@ def command(tmp_path: Path) -> Command:
 def samples() -> Path:
     """The folder of sample photographs."""
     return SAMPLES
+
+
+@pytest.fixture(scope="session")
+def ellipses(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
+    """Four sample photographs at 160x120 with one drawn object each, listed as train and val."""
+    root = tmp_path_factory.mktemp("data") / "ellipses"
+    for folder in ("JPEGImages", "SegmentationObject", "ImageSets/Segmentation"):
+        (root / folder).mkdir(parents=True)
+    names = []
+    for number, path in enumerate(sorted(samples.glob("*.jpg"))):
+        image = cv2.resize(read_photo(path), (160, 120), interpolation=cv2.INTER_AREA)
+        labels = np.zeros((120, 160), np.uint8)
+        cv2.ellipse(labels, (60 + 15 * number, 60), (34, 22), 20 * number, 0, 360, 1, -1)
+        image[labels == 1] = image[labels == 1] // 4 + np.array([180, 40, 60], np.uint8)
+        Image.fromarray(image).save(root / "JPEGImages" / f"{path.stem}.png")
+        Image.fromarray(labels).save(root / "SegmentationObject" / f"{path.stem}.png")
+        names.append(path.stem)
+    for split in ("train", "val"):
+        (root / "ImageSets" / "Segmentation" / f"{split}.txt").write_text("\n".join(names))
+    return root

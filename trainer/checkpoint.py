@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ioebss.atomic import write_atomically
 from ioebss.errors import ModelError
+from ioebss.json_files import read_json_object
 
 FORMAT = 1
 MAX_JSON_BYTES = 16 * 1024 * 1024
@@ -57,7 +58,7 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     path = path / f"{kind}.json" if path.is_dir() else path
     if not path.is_file():
         raise ModelError(f"{path} does not exist: there is no {kind} to read")
-    state = _read_json(path)
+    state = read_json_object(path, MAX_JSON_BYTES, ModelError, "a checkpoint")
     if state.get("format") != FORMAT:
         raise ModelError(
             f"{path} has format {state.get('format')!r}, this version reads {FORMAT}; "
@@ -70,15 +71,3 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return load_file(path.parent / name), state
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path.parent / name} cannot be read: {error}") from None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ModelError(f"{path} is larger than {MAX_JSON_BYTES} bytes; it is no checkpoint")
-        state = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from None
-    if not isinstance(state, dict):
-        raise ModelError(f"{path} is no checkpoint: it holds no JSON object")
-    return state

@@ -73,7 +73,7 @@ def test_results_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for text in ("[", "{}", '{"model": 3, "summary": {}}', "[" * 100_000):
         path.write_text(text)
-        with pytest.raises(DataError, match="not a result of ioebss-bench"):
+        with pytest.raises(DataError, match="is not a result of ioebss-bench"):
             read_accuracy(path)
 
 

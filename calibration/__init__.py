@@ -1,0 +1,1 @@
+"""What 8-bit models need: real inputs, the ranges of activations, and graphs that are quantised."""

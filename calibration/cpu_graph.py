@@ -1,0 +1,147 @@
+"""An 8-bit graph for ONNX Runtime on CPUs: Q/DQ nodes around everything, activations in unsigned
+asymmetric 8 bits, weights signed, one scale for each output channel. That is what its kernels for
+VNNI take; other placements run in float after all.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, shape_inference
+
+from ioebss.calibration.ranges import Ranges
+from ioebss.errors import ModelError, UsageError
+
+# ReLU6 is Clip: it costs nothing, the quantiser's own limits take its place.
+OPERATIONS = ("Conv", "Add", "Concat", "Resize", "Clip", "Relu")
+
+
+@dataclass(frozen=True)
+class Census:
+    """Convolutions of a quantised graph after ONNX Runtime's optimisation.
+
+    Attributes:
+        eight_bit: how many run in 8 bits.
+        in_float: how many do not.
+    """
+
+    eight_bit: int
+    in_float: int
+
+
+def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[str] = ()) -> Census:
+    """Writes the 8-bit graph of a float32 model.
+
+    The normalisation in front of the first convolution stays in float32: at a scale fit for 0..255
+    the click planes would be lost. So does the last convolution, with what comes after it.
+
+    Args:
+        model: ONNX file.
+        ranges: of its activations.
+        output: the file to write.
+        keep: convolutions whose weight's name contains one of these texts stay in float32 too.
+
+    Returns:
+        What the graph does in 8 bits.
+
+    Raises:
+        UsageError: a text of `keep` is in no weight's name.
+        ModelError: an activation has no range, or a convolution would not run in 8 bits.
+    """
+    from onnxruntime.quantization import (
+        CalibrationMethod,
+        QDQQuantizer,
+        QuantType,
+        TensorsData,
+    )
+
+    graph = shape_inference.infer_shapes(onnx.load(model))
+    in_float = _nodes_in_float(graph, keep)
+    limits = {k: (np.float32(v[0]), np.float32(v[1])) for k, v in ranges.ranges.items()}
+    quantiser = QDQQuantizer(
+        graph,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
+        nodes_to_quantize=[],
+        nodes_to_exclude=sorted(in_float),
+        op_types_to_quantize=list(OPERATIONS),
+        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+    )
+    try:
+        quantiser.quantize_model()
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{model} cannot be quantised with these ranges: {error}") from None
+    onnx.save(quantiser.model.model, output)
+    census = take_census(output)
+    kept = sum(n.op_type == "Conv" and n.name in in_float for n in graph.graph.node)
+    if census.in_float != kept:
+        raise ModelError(
+            f"{census.in_float} convolutions run in float32 after quantising, not {kept}: this "
+            "version of ONNX Runtime places 8-bit arithmetic differently"
+        )
+    return census
+
+
+def _nodes_in_float(graph: onnx.ModelProto, keep: Sequence[str]) -> set[str]:
+    nodes = graph.graph.node
+    convolutions = [node for node in nodes if node.op_type == "Conv"]
+    if not convolutions:
+        raise ModelError("the graph has no convolution: there is nothing to quantise")
+    makers = {name: node for node in nodes for name in node.output}
+    users: dict[str, list[Any]] = defaultdict(list)
+    for node in nodes:
+        for name in node.input:
+            users[name].append(node)
+    before = _reached(
+        convolutions[0].input[:1], lambda n: [makers[n]] if n in makers else [], "input"
+    )
+    after = _reached(convolutions[-1].output, lambda n: users[n], "output")
+    values = (*graph.graph.value_info, *graph.graph.input, *graph.graph.output)
+    kinds = {value.name: value.type.tensor_type.elem_type for value in values}
+    shapes = {
+        node.name
+        for node in nodes
+        if node.op_type in OPERATIONS
+        and any(kinds.get(n, TensorProto.FLOAT) != TensorProto.FLOAT for n in node.output)
+    }
+    kept = {n.name for n in convolutions if any(text in n.input[1] for text in keep)}
+    for text in keep:
+        if not any(text in node.input[1] for node in convolutions):
+            raise UsageError(f"no convolution has weights named like {text!r}")
+    return before | after | shapes | kept | {convolutions[-1].name}
+
+
+def _reached(start: Iterable[str], step: Any, side: str) -> set[str]:
+    """Names of the nodes that are reached from some values, towards inputs or outputs."""
+    found: set[str] = set()
+    waiting = list(start)
+    while waiting:
+        for node in step(waiting.pop()):
+            if node.name not in found:
+                found.add(node.name)
+                waiting += getattr(node, side)
+    return found
+
+
+def take_census(model: Path) -> Census:
+    """Counts convolutions in the graph as ONNX Runtime's CPU provider optimises it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory(prefix="ioebss-census-") as folder:
+        options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
+        onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(options.optimized_model_filepath)
+    kinds = [node.op_type for node in graph.graph.node]
+    return Census(kinds.count("QLinearConv"), kinds.count("Conv") + kinds.count("FusedConv"))

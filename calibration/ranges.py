@@ -1,0 +1,148 @@
+"""Ranges of activations, measured once and kept in a file, so that quantising can be repeated."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ioebss.atomic import write_atomically
+from ioebss.errors import DataError, MissingExtraError, ModelError, UsageError
+from ioebss.json_files import read_json_object
+from ioebss.manifest import INPUT
+
+FORMAT = 1
+MAX_BYTES = 16 * 1024 * 1024
+METHODS = ("minmax", "entropy", "percentile")
+ONE_SHAPE = ("entropy", "percentile")  # these take inputs of one shape only
+BINS = 1024  # of the histograms of entropy and percentile
+CHUNK = 8  # inputs whose activations are in memory at a time
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What calibration measured.
+
+    Attributes:
+        sha256: of the ONNX file.
+        method: one of `METHODS`.
+        ranges: least and greatest value of each activation, by its name in the graph.
+        samples: photos, seed, data and command that made it.
+    """
+
+    sha256: str
+    method: str
+    ranges: dict[str, tuple[float, float]]
+    samples: dict[str, Any] = field(default_factory=dict)
+
+
+def measure_ranges(
+    model: Path, inputs: Iterable[NDArray[np.float32]], method: str
+) -> dict[str, tuple[float, float]]:
+    """The range of each activation over some inputs, by ONNX Runtime's calibrators.
+
+    Args:
+        model: float32 ONNX file.
+        inputs: float32 (1, C, H, W) each; of one shape for the methods in `ONE_SHAPE`.
+        method: "minmax" takes the extremes; "entropy" the range that loses least information
+            (Kullback-Leibler); "percentile" the middle 99.999 %.
+
+    Raises:
+        UsageError: unknown method.
+        DataError: there is no input.
+        MissingExtraError: onnx is not installed.
+    """
+    if method not in METHODS:
+        raise UsageError(f"no calibration method {method!r}; choose one of {', '.join(METHODS)}")
+    try:
+        from onnxruntime.quantization import CalibrationMethod, create_calibrator
+    except ImportError as error:
+        raise MissingExtraError(
+            f'calibrating needs more than the runtime ({error}); pip install "ioebss[export]"'
+        ) from None
+    kind = {
+        "minmax": CalibrationMethod.MinMax,
+        "entropy": CalibrationMethod.Entropy,
+        "percentile": CalibrationMethod.Percentile,
+    }[method]
+    # With its default of 128 bins, as many as there are levels, entropy has nothing to choose from.
+    options = {"symmetric": False, "num_bins": BINS}
+    # The calibrators print what they do; progress is on stderr and stays.
+    with (
+        tempfile.TemporaryDirectory(prefix="ioebss-calibrate-") as folder,
+        redirect_stdout(io.StringIO()),
+    ):
+        augmented = str(Path(folder) / "augmented.onnx")
+        calibrator = create_calibrator(model, None, augmented, kind, extra_options=options)
+        remaining = iter(inputs)
+        count = 0
+        while chunk := list(islice(remaining, CHUNK)):
+            calibrator.collect_data(_Reader(chunk))
+            count += len(chunk)
+        if not count:
+            raise DataError("nothing to calibrate on: no photo has an object that is large enough")
+        measured = calibrator.compute_data()
+    return {
+        name: (float(np.min(data.lowest)), float(np.max(data.highest)))
+        for name, data in measured.items()
+    }
+
+
+class _Reader:
+    """Inputs as ONNX Runtime's calibrators read them."""
+
+    def __init__(self, inputs: list[NDArray[np.float32]]) -> None:
+        self._inputs: Iterator[NDArray[np.float32]] = iter(inputs)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """The next input, or None after the last."""
+        value = next(self._inputs, None)
+        return None if value is None else {INPUT: value}
+
+
+def write_ranges(ranges: Ranges, path: Path) -> None:
+    """Writes a ranges file.
+
+    Raises:
+        ModelError: a range is not finite: the model overflows.
+        OutputError: it cannot be written.
+    """
+    for name, bounds in ranges.ranges.items():
+        if not all(map(math.isfinite, bounds)):
+            raise ModelError(f"the activation {name} is not finite on these photos: {bounds}")
+    text = json.dumps({"format": FORMAT, **asdict(ranges)}, indent=1) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+
+
+def read_ranges(path: Path) -> Ranges:
+    """Reads a ranges file.
+
+    Raises:
+        DataError: missing, not JSON, of another format, or holding what it should not.
+    """
+    table = read_json_object(path, MAX_BYTES, DataError, "a ranges file")
+    if table.get("format") != FORMAT:
+        raise DataError(f"{path} is no ranges file of format {FORMAT}; run ioebss-calibrate again")
+    sha256, method, ranges = table.get("sha256"), table.get("method"), table.get("ranges")
+    samples = table.get("samples")
+    if not isinstance(sha256, str) or method not in METHODS or not isinstance(samples, dict):
+        raise DataError(f"{path} does not say what was calibrated; run ioebss-calibrate again")
+    if not isinstance(ranges, dict) or not all(map(_is_range, ranges.values())):
+        raise DataError(f"{path} holds something else than ranges; run ioebss-calibrate again")
+    return Ranges(sha256, method, {k: (v[0], v[1]) for k, v in ranges.items()}, samples)
+
+
+def _is_range(value: Any) -> bool:
+    if not isinstance(value, list) or [type(v) for v in value] != [float, float]:
+        return False
+    return all(map(math.isfinite, value)) and value[0] <= value[1]

@@ -1,0 +1,111 @@
+"""The 8-bit graph, by the definition of Q/DQ and by what ONNX Runtime makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from ioebss.calibration.cpu_graph import Census, quantise_for_cpu, take_census
+from ioebss.calibration.ranges import Ranges
+from ioebss.errors import ModelError, UsageError
+
+NAMES = ("stem.weight", "blocks.0.weight", "head.weight", "classifier.weight")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Normalisation, four convolutions with ReLU6 between them, subtraction of a constant."""
+    rng = np.random.default_rng(0)
+    channels = (6, 8, 8, 8, 1)
+    nodes = [
+        helper.make_node("Mul", ["input", "scale"], ["scaled"], "normalise"),
+        helper.make_node("Sub", ["out4", "one"], ["logits"], "subtract"),
+    ]
+    constants = [
+        numpy_helper.from_array(np.float32(1 / 128), "scale"),
+        numpy_helper.from_array(np.float32(0.1), "one"),
+        numpy_helper.from_array(np.float32(0), "zero"),
+        numpy_helper.from_array(np.float32(6), "six"),
+    ]
+    value = "scaled"
+    for i, name in enumerate(NAMES, 1):
+        weight = rng.normal(size=(channels[i], channels[i - 1], 3, 3)).astype(np.float32)
+        weight *= 0.5 * rng.uniform(0.1, 1, (channels[i], 1, 1, 1)).astype(np.float32)
+        constants.append(numpy_helper.from_array(weight, name))
+        convolution = helper.make_node("Conv", [value, name], [f"out{i}"], f"conv{i}", pads=[1] * 4)
+        nodes.insert(-1, convolution)
+        if i < 4:
+            clip = helper.make_node("Clip", [f"out{i}", "zero", "six"], [f"relu{i}"], f"clip{i}")
+            nodes.insert(-1, clip)
+            value = f"relu{i}"
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 6, "h", "w"])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 1, "h", "w"])],
+        constants,
+    )
+    path = tmp_path / "small.onnx"
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(made, path)
+    return path
+
+
+def ranges() -> Ranges:
+    values = {f"relu{i}": (0.0, 6.0) for i in (1, 2, 3)}
+    values |= {f"out{i}": (-20.0, 20.0) for i in (1, 2, 3, 4)}
+    values |= {"scaled": (0.0, 2.0), "input": (0.0, 255.0), "logits": (-20.0, 20.0)}
+    return Ranges("", "minmax", values)
+
+
+def test_all_but_the_edges_run_in_8_bits(model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.onnx"
+    # The classifier, with what comes after it, stays in float.
+    assert quantise_for_cpu(model, ranges(), output) == Census(eight_bit=3, in_float=1)
+    assert quantise_for_cpu(model, ranges(), output, ["stem"]) == Census(2, 2)
+    assert quantise_for_cpu(model, ranges(), output, ["stem", "blocks.0."]) == Census(1, 3)
+    assert take_census(model) == Census(0, 4)
+
+
+def test_scales_follow_from_the_ranges(model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.onnx"
+    quantise_for_cpu(model, ranges(), output)
+    graph = onnx.load(output).graph
+    constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
+    quantisers = {n.input[0]: n for n in graph.node if n.op_type == "QuantizeLinear"}
+    assert "input" not in quantisers  # the raw input is never quantised
+    scale, zero = (constants[name] for name in quantisers["scaled"].input[1:])
+    assert scale == pytest.approx(2 / 255) and zero == 0 and zero.dtype == np.uint8
+    # Clip goes: 0..6 in unsigned 8 bits does the same.
+    assert not any(n.op_type == "Clip" for n in graph.node)
+    weight = numpy_helper.to_array(
+        next(c for c in onnx.load(model).graph.initializer if c.name == NAMES[1])
+    )
+    scales, quantised = constants[f"{NAMES[1]}_scale"], constants[f"{NAMES[1]}_quantized"]
+    assert quantised.dtype == np.int8 and scales.shape == (8,)  # one scale per output channel
+    np.testing.assert_allclose(scales, np.abs(weight).max((1, 2, 3)) / 127, rtol=1e-5)
+    np.testing.assert_allclose(quantised * scales[:, None, None, None], weight, atol=scales.max())
+
+
+def test_the_answer_is_nearly_the_same(model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.onnx"
+    quantise_for_cpu(model, ranges(), output)
+    inputs = np.random.default_rng(1).uniform(0, 255, (1, 6, 40, 40)).astype(np.float32)
+    expected, actual = (
+        onnxruntime.InferenceSession(str(path)).run(None, {"input": inputs})[0]
+        for path in (model, output)
+    )
+    assert np.corrcoef(actual.ravel(), expected.ravel())[0, 1] > 0.995
+
+
+def test_what_cannot_be_done(model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.onnx"
+    with pytest.raises(UsageError, match="named like 'nothing'"):
+        quantise_for_cpu(model, ranges(), output, ["nothing"])
+    with pytest.raises(ModelError, match="cannot be quantised with these ranges"):
+        quantise_for_cpu(model, Ranges("", "minmax", {}), output)

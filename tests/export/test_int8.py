@@ -1,0 +1,97 @@
+"""The 8-bit export of the bundled model, end to end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ioebss import Segmenter
+from ioebss.export.compare import MaskProof, MaskThresholds, compare_masks
+from ioebss.image_files import read_photo
+from ioebss.manifest import read_manifest, sha256_of
+from ioebss.progress import Progress
+from ioebss.segmenter import BUNDLED
+from ioebss.trainer.datasets.scene import Scene
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+KEEP = ("--keep-fp32", "stem", "--keep-fp32", "blocks.0.")
+
+
+def test_the_commands(command: Command, ellipses: Path, tmp_path: Path, samples: Path) -> None:
+    data = ("--data", ellipses)
+    result = command("ioebss-calibrate", BUNDLED, *data, "--photos", "4", "-o", "ranges.json")
+    assert result.returncode == 0, result.stderr
+    arguments = ("ioebss-export", BUNDLED, "--int8", "--calibration", "ranges.json", *data)
+    result = command(*arguments, *KEEP, "-o", "eight.onnx", "--mean-iou", "0.9")
+    assert result.returncode == 0, result.stderr
+    assert "59 convolutions in 8 bits, 4 in float32" in result.stderr
+    model = tmp_path / "eight.onnx"
+    manifest = read_manifest(model)
+    assert manifest.precision == "int8" and manifest.metrics == []
+    assert manifest.training["quantisation"]["from"] == sha256_of(BUNDLED)
+    assert manifest.training["proof"]["mean_iou"] > 0.9
+    assert model.stat().st_size < 0.35 * BUNDLED.stat().st_size
+    photo = read_photo(samples / "chelsea.jpg")
+    masks = [Segmenter(m).open(photo).click(230, 110) for m in (BUNDLED, model)]
+    assert (masks[0] & masks[1]).sum() > 0.9 * (masks[0] | masks[1]).sum()
+
+    result = command(*arguments, *KEEP, "-o", "never.onnx", "--mean-iou", "1.0")
+    assert result.returncode == 1
+    assert "nothing was written" in result.stderr
+    assert not (tmp_path / "never.onnx").exists() and not (tmp_path / "never.json").exists()
+
+    other = json.loads((tmp_path / "ranges.json").read_text()) | {"sha256": "0" * 64}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    for wrong, code, text in (
+        (("ioebss-export", BUNDLED, "--int8", "-o", "x.onnx"), 2, "--int8 needs --calibration"),
+        (("ioebss-export", BUNDLED, "-o", "x.onnx", *KEEP), 2, "go with --int8"),
+        (("ioebss-export", model, *arguments[2:], "-o", "x.onnx"), 2, "is int8 already"),
+        ((*arguments, "--calibration", "other.json", "-o", "x.onnx"), 2, "another model"),
+        ((*arguments, "--keep-fp32", "nothing", "-o", "x.onnx"), 2, "named like 'nothing'"),
+        (("ioebss-calibrate", model, *data, "-o", "r.json"), 2, "calibrate the float32 model"),
+    ):
+        result = command(*wrong)
+        assert result.returncode == code, (wrong, result.stderr)
+        assert text in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+class Scenes:
+    """Two copies of a sample photograph at 160x120 with a drawn object."""
+
+    def __init__(self, samples: Path) -> None:
+        image = cv2.resize(read_photo(samples / "coffee.jpg"), (160, 120))
+        labels = np.zeros((120, 160), np.uint8)
+        labels[30:80, 40:110] = 1
+        self.scenes = [Scene("a", image, labels), Scene("b", image, np.zeros_like(labels))]
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def scene(self, index: int) -> Scene:
+        return self.scenes[index]
+
+
+def test_a_model_equals_itself(samples: Path) -> None:
+    proof = compare_masks(BUNDLED, BUNDLED, Scenes(samples), Progress(quiet=True))
+    assert (proof.photos, proof.masks) == (1, 5)  # the photo without an object is left out
+    assert proof.mean_iou == proof.worst_iou == 1
+    assert all(a == b for a, b in proof.truth_iou)
+    assert proof.failures(MaskThresholds(1.0, 1.0)) == []
+
+
+def test_failures_are_named() -> None:
+    proof = MaskProof(3, 9, 0.96, 0.4, "cat", ((0.5, 0.4),))
+    mean, worst = proof.failures(MaskThresholds(0.97, 0.5))
+    assert "0.9600" in mean and "0.97" in mean
+    assert "cat" in worst and "0.4000" in worst
+    assert proof.failures(MaskThresholds(0.9, 0.1)) == []
+    nothing = MaskProof(3, 9, float("nan"), float("nan"), "cat", ())
+    assert len(nothing.failures(MaskThresholds(0.9, 0.1))) == 2
+    assert pytest.approx(0.4) == float(proof.table().split()[-1])
