@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from ioebss.errors import UsageError
 from ioebss.manifest import INPUT, MAX_SIDE, OUTPUT
 from ioebss.trainer.model import ClickModel, foreground_logits
+from ioebss.trainer.networks.deeplabv3plus import DeepLabV3Plus
 
 OPSET = 18
 
@@ -22,15 +24,33 @@ class DeployedModel(nn.Module):
     """The model as it is deployed: normalisation before, the channel subtraction behind.
 
     float32 (N, C, H, W) -> float32 (N, 1, H, W), foreground where positive.
+
+    Args:
+        model: is not changed.
+        folded: subtract in the weights of the last convolution, where the network is a DeepLabv3+:
+            the same function, but only one channel has to be enlarged to the input's size.
     """
 
-    def __init__(self, model: ClickModel) -> None:
+    def __init__(self, model: ClickModel, folded: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model = copy.deepcopy(model) if folded else model
+        self.folded = folded and isinstance(model.network, DeepLabV3Plus)
+        if self.folded:
+            self.model.network.classifier = _difference_of_channels(model.network.classifier)
 
     def forward(self, input: Tensor) -> Tensor:
         """See the class."""
-        return foreground_logits(self.model(input))
+        scores: Tensor = self.model(input)
+        return scores if self.folded else foreground_logits(scores)
+
+
+def _difference_of_channels(classifier: nn.Conv2d) -> nn.Conv2d:
+    """A convolution to one channel that answers the second minus the first of another's two."""
+    folded = nn.Conv2d(classifier.in_channels, 1, classifier.kernel_size)
+    with torch.no_grad():
+        folded.weight.copy_(classifier.weight[1:] - classifier.weight[:1])
+        folded.bias.copy_(classifier.bias[1:] - classifier.bias[:1])
+    return folded
 
 
 def size_multiple(model: ClickModel) -> int:
@@ -68,7 +88,7 @@ def export_graph(model: ClickModel, path: Path, size: int | None) -> None:
         warnings.simplefilter("ignore")  # about the exporter's own inside
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            DeployedModel(model).eval(),
+            DeployedModel(model, folded=True).eval(),
             (example,),
             dynamo=True,
             opset_version=OPSET,

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ioebss.manifest import Manifest
-    from ioebss.segmenter import Segmenter
+    from ioebss.segmenter import BUNDLED, BUNDLED_INT8, Segmenter
     from ioebss.session import Session
 
 __all__ = [
+    "BUNDLED",
+    "BUNDLED_INT8",
     "BackendError",
     "Click",
     "ClickError",
@@ -51,7 +53,14 @@ __all__ = [
     "UsageError",
 ]
 
-_HOMES = {"Click": "clicks", "Manifest": "manifest", "Segmenter": "segmenter", "Session": "session"}
+_HOMES = {
+    "BUNDLED": "segmenter",
+    "BUNDLED_INT8": "segmenter",
+    "Click": "clicks",
+    "Manifest": "manifest",
+    "Segmenter": "segmenter",
+    "Session": "session",
+}
 
 
 def __getattr__(name: str) -> Any:

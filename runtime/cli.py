@@ -67,7 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--start", type=Path, metavar="MASK", help="start from this mask and correct it"
     )
-    parser.add_argument("--model", type=Path, help="ONNX file, its manifest beside it (bundled)")
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument("--model", type=Path, help="ONNX file, its manifest beside it (bundled)")
+    model.add_argument(
+        "--int8",
+        action="store_true",
+        help="the bundled model in 8 bits: about half the time on a CPU, nearly the same masks",
+    )
     parser.add_argument("--backend", default="auto", help="inference engine (auto)")
     parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
     parser.add_argument("--threads", type=int, help="CPU threads of the network")
@@ -91,10 +97,10 @@ class _Job:
 def _run(arguments: argparse.Namespace) -> None:
     # The engine takes its time to load: everything that can be wrong before is found before.
     jobs = _jobs(arguments)
-    from ioebss.segmenter import Segmenter
+    from ioebss.segmenter import BUNDLED_INT8, Segmenter
 
     segmenter = Segmenter(
-        arguments.model,
+        BUNDLED_INT8 if arguments.int8 else arguments.model,
         arguments.backend,
         arguments.threads,
         arguments.size,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -66,19 +68,20 @@ class RoundState:
             coarse: probability that the prediction is fed back coarse, and no click is added.
         """
         self.previous = probability.detach().float().cpu().unsqueeze(1).clone()
-        for i in range(self.mask.shape[0]):
-            rng = np.random.default_rng([*seed, int(self.position[i])])
-            if rng.random() < coarse:
-                self.previous[i, 0] = _coarsened(self.previous[i, 0], rng)
-                continue
-            click = simulation.correction_click(
-                self.previous[i, 0].numpy() > 0.5,
-                self.mask[i].numpy(),
-                ~self.void[i].numpy(),
-                rng,
-            )
-            if click:
-                draw(self.planes[i].numpy(), click.x, click.y, click.label, radius)
+        with ThreadPoolExecutor(min(self.mask.shape[0], os.cpu_count() or 1)) as pool:
+            # OpenCV and NumPy let other threads run; a GPU would wait long for them one by one.
+            list(pool.map(lambda i: self._correct(i, radius, seed, coarse), range(len(self.mask))))
+
+    def _correct(self, i: int, radius: int, seed: tuple[int, ...], coarse: float) -> None:
+        rng = np.random.default_rng([*seed, int(self.position[i])])
+        if rng.random() < coarse:
+            self.previous[i, 0] = _coarsened(self.previous[i, 0], rng)
+            return
+        prediction = self.previous[i, 0].numpy() > 0.5
+        valid = ~self.void[i].numpy()
+        click = simulation.correction_click(prediction, self.mask[i].numpy(), valid, rng)
+        if click:
+            draw(self.planes[i].numpy(), click.x, click.y, click.label, radius)
 
 
 def _coarsened(probability: Tensor, rng: np.random.Generator) -> Tensor:

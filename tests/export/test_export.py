@@ -126,6 +126,17 @@ def test_every_threshold_is_judged(run: Path, exported: Path) -> None:
     assert proof.masks == 7  # five clicks, and a batch of two
 
 
+def test_folding_the_two_channels_into_one_changes_nothing(run: Path) -> None:
+    model = load_trained(run).model
+    inputs = torch.rand(2, 6, 64, 48) * 255
+    with torch.inference_mode():
+        expected = DeployedModel(model).eval()(inputs)
+        actual = DeployedModel(model, folded=True).eval()(inputs)
+    assert actual.shape == (2, 1, 64, 48)
+    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
+    assert model.network.classifier.out_channels == 2
+
+
 def test_usage(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"written as \.onnx"):
         export_model(run, tmp_path / "model.pt", QUIET)
