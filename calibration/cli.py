@@ -72,9 +72,10 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     inputs = network_inputs(
         arguments.model, dataset, arguments.photos, arguments.seed, one_shape, Progress()
     )
-    ranges = measure_ranges(arguments.model, inputs, arguments.method)
+    ranges, count = measure_ranges(arguments.model, inputs, arguments.method)
     samples = {
-        "photos": arguments.photos,
+        "inputs": count,
+        "photos": min(arguments.photos, len(dataset)),
         "seed": arguments.seed,
         "data": [path.resolve().name for path in arguments.data],
         "split": arguments.split,

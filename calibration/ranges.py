@@ -48,7 +48,7 @@ class Ranges:
 
 def measure_ranges(
     model: Path, inputs: Iterable[NDArray[np.float32]], method: str
-) -> dict[str, tuple[float, float]]:
+) -> tuple[dict[str, tuple[float, float]], int]:
     """The range of each activation over some inputs, by ONNX Runtime's calibrators.
 
     Args:
@@ -56,6 +56,9 @@ def measure_ranges(
         inputs: float32 (1, C, H, W) each; of one shape for the methods in `ONE_SHAPE`.
         method: "minmax" takes the extremes; "entropy" the range that loses least information
             (Kullback-Leibler); "percentile" the middle 99.999 %.
+
+    Returns:
+        The ranges, and the number of inputs.
 
     Raises:
         UsageError: unknown method.
@@ -92,10 +95,11 @@ def measure_ranges(
         if not count:
             raise DataError("nothing to calibrate on: no photo has an object that is large enough")
         measured = calibrator.compute_data()
-    return {
+    ranges = {
         name: (float(np.min(data.lowest)), float(np.max(data.highest)))
         for name, data in measured.items()
     }
+    return ranges, count
 
 
 class _Reader:

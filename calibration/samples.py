@@ -17,10 +17,9 @@ from ioebss.manifest import read_manifest
 from ioebss.progress import Progress
 from ioebss.session import Session
 from ioebss.simulation import correction_click
-from ioebss.trainer.datasets.scene import VOID, SceneDataset
+from ioebss.trainer.datasets.scene import MIN_AREA, VOID, SceneDataset
 
 MAX_CLICKS = 20
-MIN_AREA = 300  # pixels of an object
 PER_PHOTO = 3  # inputs taken from each: of the first click, of one in between, of the last
 
 

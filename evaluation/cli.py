@@ -15,7 +15,7 @@ from typing import Any
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, OutputError, UsageError
 from ioebss.evaluation.case_grid import choose_cases, draw_cases
-from ioebss.evaluation.instances import MIN_AREA, Instance, evenly_spread, list_instances
+from ioebss.evaluation.instances import Instance, evenly_spread, list_instances
 from ioebss.evaluation.plots import plot_iou_over_clicks
 from ioebss.evaluation.protocol import MAX_CLICKS, Measurement, measure
 from ioebss.evaluation.provenance import provenance
@@ -26,7 +26,7 @@ from ioebss.evaluation.tables import format_summary
 from ioebss.progress import Progress
 from ioebss.segmenter import BUNDLED, Segmenter
 from ioebss.trainer.datasets import open_dataset
-from ioebss.trainer.datasets.scene import SceneDataset
+from ioebss.trainer.datasets.scene import MIN_AREA, SceneDataset
 
 DESCRIPTION = (
     "Measure a model: on each object, click in the middle of the larger error until the clicks are "
@@ -95,11 +95,11 @@ def _bench(arguments: argparse.Namespace) -> None:
     progress = Progress()
     segmenter = Segmenter(
         arguments.model,
-        arguments.backend,
-        arguments.threads,
-        arguments.size,
-        not arguments.no_zoom,
-        arguments.flip,
+        backend=arguments.backend,
+        threads=arguments.threads,
+        size=arguments.size,
+        zoom=not arguments.no_zoom,
+        flip=arguments.flip,
     )
     dataset = open_dataset(arguments.data, arguments.split)
     instances = _instances(arguments, dataset, progress)
@@ -149,9 +149,9 @@ def _setup(arguments: argparse.Namespace, segmenter: Segmenter) -> dict[str, Any
             "architecture": manifest.architecture,
             "precision": manifest.precision,
             "sha256": manifest.sha256,
-            "size": arguments.size or max(manifest.fixed_size or manifest.recommended_sizes[:1]),
-            "zoom": asdict(manifest.zoom) if manifest.zoom and not arguments.no_zoom else None,
-            "flip": arguments.flip,
+            "size": segmenter.size,
+            "zoom": asdict(segmenter.zoom) if segmenter.zoom else None,
+            "flip": segmenter.flip,
             "backend": segmenter.backend,
             "threads": arguments.threads,
         },

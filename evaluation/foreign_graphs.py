@@ -24,15 +24,26 @@ class ForeignGraphs:
     """Graphs that together make one click, run one after the other by ONNX Runtime on the CPU.
 
     Args:
-        paths: ONNX files; open dimensions are taken as 1.
+        paths: ONNX files; an open first axis is taken as 1, the others must be fixed.
         threads: CPU threads; None leaves it to the engine.
 
     Raises:
-        ModelError: a file is no ONNX model, or its inputs are of no size or kind that can be made.
+        ModelError: a file is no ONNX model, its inputs are of no size or kind that can be made, or
+            it does not run.
     """
 
     def __init__(self, paths: list[Path], threads: int | None) -> None:
         self._runs = [_load(path, threads) for path in paths]
+        for path, (session, inputs) in zip(paths, self._runs, strict=True):
+            try:
+                session.run(None, inputs)
+            except Exception as error:  # onnxruntime's errors share no base class but Exception
+                raise ModelError(f"{path} does not run on any input: {error}") from None
+
+    @property
+    def shapes(self) -> list[dict[str, list[int]]]:
+        """Of the inputs of each graph, by name."""
+        return [{k: list(v.shape) for k, v in inputs.items()} for _, inputs in self._runs]
 
     def run(self) -> float:
         """Runs all graphs once. Returns milliseconds."""
@@ -58,7 +69,9 @@ def _load(path: Path, threads: int | None) -> tuple[Any, dict[str, Any]]:
     rng = np.random.default_rng(0)
     inputs: dict[str, Any] = {}
     for node in session.get_inputs():
-        shape = [side if isinstance(side, int) else 1 for side in node.shape]
+        shape = [node.shape[0] if isinstance(node.shape[0], int) else 1, *node.shape[1:]]
+        if not all(isinstance(side, int) for side in shape):
+            raise ModelError(f"{path}: {node.name} is {node.shape}; export it with a fixed size")
         if node.type not in _DTYPES or np.prod(shape, dtype=float) > MAX_ELEMENTS:
             raise ModelError(f"{path}: cannot make an input {node.name} of {node.type} {shape}")
         inputs[node.name] = rng.random(shape).astype(_DTYPES[node.type])

@@ -9,9 +9,7 @@ import numpy as np
 
 from ioebss.errors import DataError, UsageError
 from ioebss.progress import Progress
-from ioebss.trainer.datasets.scene import Scene, SceneDataset
-
-MIN_AREA = 300  # pixels; smaller pieces in VOC and COCO are mostly crumbs of crowds
+from ioebss.trainer.datasets.scene import MIN_AREA, Scene, SceneDataset
 
 
 @dataclass(frozen=True)

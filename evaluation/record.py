@@ -9,9 +9,11 @@ from typing import Any
 from ioebss.evaluation.summary import Summary
 from ioebss.manifest import read_manifest, write_manifest
 
+SAME = ("split", "protocol", "size", "zoom", "flip")  # what makes two results the same measurement
+
 
 def record(model: Path, setup: dict[str, Any], summary: Summary) -> None:
-    """Adds a result to a model's manifest, in place of an earlier one on the same split.
+    """Adds a result to a model's manifest, in place of an earlier one that was measured alike.
 
     Args:
         model: the ONNX file that was measured.
@@ -27,11 +29,11 @@ def record(model: Path, setup: dict[str, Any], summary: Summary) -> None:
         "split": data["split"],
         "protocol": setup["protocol"],
         "n": summary.objects,
-        "size": setup["model"]["size"],
+        **{key: setup["model"].get(key) for key in ("size", "zoom", "flip")},
         "mean_iou": {str(k): round(e.mean, 4) for k, e in summary.mean_iou.items()},
         "noc": {f"{t:.2f}": round(r.noc.mean, 3) for t, r in summary.targets.items()},
         "commit": setup["commit"],
         "command": setup["command"],
     }
-    others = [m for m in manifest.metrics if m.get("split") != data["split"]]
+    others = [m for m in manifest.metrics if any(m.get(k) != entry[k] for k in SAME)]
     write_manifest(replace(manifest, metrics=[*others, entry]), model)

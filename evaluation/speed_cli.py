@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import json
 import math
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 
 from ioebss.atomic import write_atomically
 from ioebss.command import run_command
-from ioebss.errors import MissingExtraError, UsageError
+from ioebss.errors import MissingExtraError, OutputError, UsageError
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
 from ioebss.evaluation.provenance import provenance
 from ioebss.evaluation.speed import ClickTimes, Times, measure_clicks
-from ioebss.evaluation.trade_off import plot_trade_off, read_accuracy
+from ioebss.evaluation.trade_off import matching, plot_trade_off, read_accuracy
 from ioebss.image_files import MAX_PIXELS, read_photo
 from ioebss.progress import Progress
 from ioebss.segmenter import BUNDLED, Segmenter
@@ -93,6 +94,8 @@ def _speed(arguments: argparse.Namespace) -> None:
     _check(arguments)
     accuracy = [read_accuracy(path) for path in arguments.accuracy]
     candidates = _candidates(arguments)
+    for one in accuracy:
+        matching(one, [_identity(segmenter) for segmenter in candidates.values()])
     photos = _photos(arguments)
     foreign = {n: ForeignGraphs(paths, arguments.threads) for n, paths in arguments.beside}
     clicks, graphs = measure_clicks(candidates, photos, foreign, arguments.repeats, Progress())
@@ -102,7 +105,7 @@ def _speed(arguments: argparse.Namespace) -> None:
     print(_table(clicks, graphs))
     if arguments.out:
         rows = [_row(candidates[c], c, p, times) for (c, p), times in clicks.items()]
-        others = {name: times.as_json() for name, times in graphs.items()}
+        others = {n: t.as_json() | {"inputs": foreign[n].shapes} for n, t in graphs.items()}
         result = {"format": 1, **setup, "threads": arguments.threads, "clicks": rows}
         text = json.dumps(result | {"graphs": others}, indent=1) + "\n"
         write_atomically(arguments.out, lambda path: path.write_text(text, "utf-8"))
@@ -112,25 +115,37 @@ def _speed(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    """Refuses at once what would otherwise fail after the measuring."""
     if arguments.repeats < 1:
         raise UsageError(f"--repeats {arguments.repeats}: it must be 1 or more")
     for megapixels in arguments.megapixels or []:
         if not 1e-4 <= megapixels <= MAX_PIXELS / 1e6:
             raise UsageError(f"--megapixels {megapixels}: from 0.0001 to {MAX_PIXELS / 1e6:g}")
-    if arguments.out and arguments.out.suffix != ".json":
-        raise UsageError(f"--out {arguments.out}: the result is a JSON file; name it .json")
+    names = [name for name, _ in arguments.beside]
+    if len(set(names)) < len(names):
+        raise UsageError("--beside: give each system a name of its own")
+    out: Path | None = arguments.out
+    if out and out.suffix != ".json":
+        raise UsageError(f"--out {out}: the result is a JSON file; name it .json")
+    if out and (not os.access(out.parent, os.W_OK | os.X_OK) or out.is_dir()):
+        raise OutputError(f"{out} cannot be written: its folder is missing or not writable")
+    if arguments.accuracy and not out:
+        raise UsageError("--accuracy is drawn beside --out RESULT.json; give that too")
     if arguments.accuracy and importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError('--accuracy draws with matplotlib; pip install "ioebss[bench]"')
 
 
 def _candidates(arguments: argparse.Namespace) -> dict[str, Segmenter]:
-    result = {}
+    result: dict[str, Segmenter] = {}
     for model in arguments.model or [BUNDLED]:
         for size in arguments.size or [None]:
-            segmenter = Segmenter(model, arguments.backend, arguments.threads, size)
-            manifest = segmenter.manifest
-            side = size or max(manifest.fixed_size or manifest.recommended_sizes[:1])
-            result[f"{model.stem} {manifest.precision} {side}"] = segmenter
+            segmenter = Segmenter(
+                model, backend=arguments.backend, threads=arguments.threads, size=size
+            )
+            name = f"{model.stem} {segmenter.manifest.precision} {segmenter.size}"
+            if name in result:
+                raise UsageError(f"{name} is given twice; models need file names of their own")
+            result[name] = segmenter
     return result
 
 
@@ -166,10 +181,13 @@ def _table(clicks: dict[tuple[str, str], ClickTimes], graphs: dict[str, Times]) 
 def _row(segmenter: Segmenter, name: str, photo: str, times: ClickTimes) -> dict[str, Any]:
     return {
         "candidate": name,
-        "sha256": segmenter.manifest.sha256,
-        "size": int(name.rsplit(" ", 1)[1]),
+        **_identity(segmenter),
         "photo": photo,
         "first": times.first.as_json(),
         "later": times.later.as_json(),
         **{stage: t.as_json() for stage, t in times.stages.items()},
     }
+
+
+def _identity(segmenter: Segmenter) -> dict[str, Any]:
+    return {"sha256": segmenter.manifest.sha256, "size": segmenter.size}

@@ -19,6 +19,7 @@ CLICKS = (1, 3, 5)
 class Accuracy:
     """Of a model at a size: mean IoU after so many clicks."""
 
+    path: Path
     sha256: str
     size: int
     split: str
@@ -35,8 +36,13 @@ def read_accuracy(path: Path) -> Accuracy:
     result = read_json_object(path, MAX_RESULT_BYTES, DataError, RESULT)
     try:
         model, summary = result["model"], result["summary"]
+        if model.get("flip"):
+            raise DataError(f"{path} was measured with --flip; ioebss-speed times without")
         means = {int(k): float(v["mean"]) for k, v in summary["mean_iou"].items()}
+        if not set(CLICKS) <= set(means):
+            raise DataError(f"{path} has no mean IoU after {max(CLICKS)} clicks; allow more")
         return Accuracy(
+            path,
             str(model["sha256"]),
             int(model["size"]),
             str(result["data"]["split"]),
@@ -71,7 +77,7 @@ def plot_trade_off(
     figure = Figure(figsize=(6.5, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    points = sorted(((_row_of(a, rows), a) for a in accuracies), key=_milliseconds)
+    points = sorted(((matching(a, rows), a) for a in accuracies), key=_milliseconds)
     for clicks in CLICKS:
         axes.plot(
             [_milliseconds(point) for point in points],
@@ -95,15 +101,20 @@ def plot_trade_off(
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
 
 
-def _milliseconds(point: tuple[dict[str, Any], Accuracy]) -> float:
-    return float(point[0]["later"]["median"])
+def matching(accuracy: Accuracy, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first of some candidates (sha256, size) that an accuracy belongs to.
 
-
-def _row_of(accuracy: Accuracy, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    Raises:
+        DataError: there is none.
+    """
     for row in rows:
         if (row["sha256"], row["size"]) == (accuracy.sha256, accuracy.size):
             return row
     raise DataError(
-        f"the accuracy of model {accuracy.sha256[:12]} at size {accuracy.size} has no time: "
-        "give that model and that --size too"
+        f"{accuracy.path} is of model {accuracy.sha256[:12]} at size {accuracy.size}, which is not "
+        "timed: give that --model and that --size too"
     )
+
+
+def _milliseconds(point: tuple[dict[str, Any], Accuracy]) -> float:
+    return float(point[0]["later"]["median"])

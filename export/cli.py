@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ioebss.command import run_command
@@ -84,7 +84,7 @@ def _add_int8(group: argparse._ArgumentGroup) -> None:
         metavar="DIR",
         help="photos and masks for the proof, as for ioebss-train; repeatable",
     )
-    group.add_argument("--split", default="val", help="list of these photos (%(default)s)")
+    group.add_argument("--split", help="list of these photos (val)")
     group.add_argument(
         "--keep-fp32",
         action="append",
@@ -95,9 +95,8 @@ def _add_int8(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--mean-iou",
         type=float,
-        default=0.97,
         metavar="IOU",
-        help="demanded of the masks with the float32 model's (%(default)s)",
+        help="demanded of the masks with the float32 model's, 0 to 1 (0.97)",
     )
 
 
@@ -130,8 +129,7 @@ def _export(arguments: argparse.Namespace) -> None:
     if arguments.int8:
         _export_int8(arguments)
         return
-    if arguments.calibration or arguments.data or arguments.keep_fp32:
-        raise UsageError("--calibration, --data and --keep-fp32 go with --int8")
+    _refuse(arguments, "goes with --int8", "calibration", "data", "split", "keep_fp32", "mean_iou")
     export_model(
         arguments.run,
         arguments.output,
@@ -148,11 +146,16 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _export_int8(arguments: argparse.Namespace) -> None:
-    from ioebss.export.compare import MaskThresholds
+    from ioebss.export.compare import INT8
     from ioebss.export.int8 import export_int8
     from ioebss.progress import Progress
     from ioebss.trainer.datasets import open_dataset
 
+    options = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
+    _refuse(arguments, "does not go with --int8: the float32 model has it", *options)
+    mean = INT8.mean if arguments.mean_iou is None else arguments.mean_iou
+    if not 0 <= mean <= 1:
+        raise UsageError(f"--mean-iou {mean}: it must be 0 to 1")
     if not arguments.calibration or not arguments.data:
         raise UsageError(
             "--int8 needs --calibration RANGES.json (of ioebss-calibrate) and --data DIR (photos "
@@ -162,10 +165,17 @@ def _export_int8(arguments: argparse.Namespace) -> None:
         arguments.run,
         arguments.output,
         arguments.calibration,
-        open_dataset(arguments.data, arguments.split),
+        open_dataset(arguments.data, arguments.split or "val"),
         Progress(),
         arguments.keep_fp32,
-        MaskThresholds(arguments.mean_iou, 0.0),
+        replace(INT8, mean=mean),
         shlex.join(["ioebss-export", *sys.argv[1:]]),
     )
     print(arguments.output)
+
+
+def _refuse(arguments: argparse.Namespace, reason: str, *names: str) -> None:
+    """Refuses options that would be ignored."""
+    for name in names:
+        if getattr(arguments, name) not in (None, False, []):
+            raise UsageError(f"--{name.replace('_', '-')} {reason}")

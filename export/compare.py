@@ -16,11 +16,10 @@ from ioebss.overlap import iou
 from ioebss.progress import Progress
 from ioebss.segmenter import Segmenter
 from ioebss.simulation import centre_click
-from ioebss.trainer.datasets.scene import VOID, SceneDataset
+from ioebss.trainer.datasets.scene import MIN_AREA, VOID, SceneDataset
 
 CLICKS = 5
 MAX_PHOTOS = 100
-MIN_AREA = 300  # pixels of an object
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,8 @@ def compare_masks(
         ModelError: a model cannot be loaded.
         DataError: no photo has an object that is large enough.
     """
-    models = Segmenter(reference), Segmenter(candidate)
+    # By name: with "auto" a graph for CPUs could be proven on another engine.
+    models = tuple(Segmenter(m, backend="onnxruntime-cpu") for m in (reference, candidate))
     overlaps: list[tuple[float, str]] = []
     truths: list[list[tuple[float, float]]] = [[] for _ in range(CLICKS)]
     chosen = np.linspace(0, len(dataset) - 1, min(max_photos, len(dataset))).astype(int)
@@ -121,7 +121,7 @@ def compare_masks(
 
 
 def _both(
-    models: tuple[Segmenter, Segmenter],
+    models: tuple[Segmenter, ...],
     image: NDArray[np.uint8],
     truth: NDArray[np.bool_],
     valid: NDArray[np.bool_],

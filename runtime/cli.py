@@ -101,11 +101,11 @@ def _run(arguments: argparse.Namespace) -> None:
 
     segmenter = Segmenter(
         BUNDLED_INT8 if arguments.int8 else arguments.model,
-        arguments.backend,
-        arguments.threads,
-        arguments.size,
-        not arguments.no_zoom,
-        arguments.flip,
+        backend=arguments.backend,
+        threads=arguments.threads,
+        size=arguments.size,
+        zoom=not arguments.no_zoom,
+        flip=arguments.flip,
     )
     if len(jobs) == 1:
         _one(segmenter, jobs[0], arguments)

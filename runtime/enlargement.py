@@ -21,8 +21,9 @@ def logits_to_mask(
 ) -> NDArray[np.bool_]:
     """Where bilinearly enlarged logits are positive.
 
-    Between four logits of one sign nothing needs to be interpolated: only the object's outline is,
-    so that the cost is little more than writing the mask.
+    Pixels between four positive logits are foreground, and between four that are not positive
+    background, without arithmetic: only the outline is interpolated, and the cost is little more
+    than writing the mask.
 
     Args:
         logits: float32 (h, w), foreground minus background.

@@ -73,7 +73,8 @@ class Manifest:
         """Height and width of the network's input for a photo.
 
         The photo is scaled so that its longer side becomes `longest`; each side is then rounded to
-        the nearest multiple that the model takes, and the photo stretched by those few percent.
+        the nearest multiple that the model takes (halves up), and the photo stretched by those few
+        percent.
 
         Args:
             height, width: of the photo in pixels.
@@ -82,10 +83,11 @@ class Manifest:
         if self.fixed_size:
             return self.fixed_size
         step = self.size_multiple
-        scale = (longest or self.recommended_sizes[0]) / max(height, width)
+        longest = longest or self.recommended_sizes[0]
+        unit = step * max(height, width)  # all in integers: every language gets the same
         return (
-            max(1, round(height * scale / step)) * step,
-            max(1, round(width * scale / step)) * step,
+            max(1, (2 * height * longest + unit) // (2 * unit)) * step,
+            max(1, (2 * width * longest + unit) // (2 * unit)) * step,
         )
 
 
@@ -147,7 +149,7 @@ def _validated(table: dict[str, Any], path: Path) -> Manifest:
         if values.get(key) is not None:
             values[key] = tuple(values[key])
     if values.get("zoom") is not None:
-        values["zoom"] = Zoom(**values["zoom"])
+        values["zoom"] = _zoom_of(values["zoom"])
     manifest = Manifest(**values)
     sides = manifest.fixed_size or manifest.recommended_sizes
     if any(side % manifest.size_multiple for side in sides):
@@ -175,18 +177,16 @@ def _sides(value: Any, count: range) -> bool:
     return isinstance(value, list) and len(value) in count and all(map(side, value))
 
 
-def _zoom(value: Any) -> bool:
-    if value is None:
-        return True
-    if not isinstance(value, dict) or value.keys() != {f.name for f in fields(Zoom)}:
-        return False
-    if type(value["min_side"]) is not int or {type(v) for v in value.values()} - {int, float}:
-        return False
+def _zoom_of(table: dict[str, Any]) -> Zoom:
+    """Keys of later versions are let through, as in the manifest itself."""
+    return Zoom(**{f.name: table[f.name] for f in fields(Zoom)})
+
+
+def _is_zoom(value: Any) -> bool:
     try:
-        Zoom(**value)
-    except UsageError:
+        return value is None or bool(_zoom_of(value))
+    except (UsageError, KeyError, TypeError):
         return False
-    return True
 
 
 _RULES = (
@@ -198,7 +198,11 @@ _RULES = (
     ("recommended_sizes", lambda v: _sides(v, range(1, 65)), f"sides from 1 to {MAX_SIDE}"),
     ("fixed_size", lambda v: v is None or _sides(v, range(2, 3)), "null or [height, width]"),
     ("precision", lambda v: v in PRECISIONS, " or ".join(PRECISIONS)),
-    ("zoom", _zoom, "null, or margin and keep (1 to 10), min_side (1 to 4096) and first (0 to 1)"),
+    (
+        "zoom",
+        _is_zoom,
+        "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1)",
+    ),
     ("sha256", lambda v: _text(v) and bool(re.fullmatch("[0-9a-f]{64}", v)), "64 hex digits"),
     ("opset", _whole(1, 1000), "a whole number"),
     ("training", lambda v: isinstance(v, dict), "an object"),

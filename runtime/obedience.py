@@ -6,6 +6,7 @@ side, a small disc in the network's resolution, so that the next prediction star
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from ioebss.clicks import FOREGROUND, Click
 from ioebss.planes import disc_in
 
-LOGIT = 1.0  # of pixels that are put on a side: rather sure (0.73)
+LOGIT = 1.0  # of pixels that are put on a side
+SURE = 1 / (1 + math.exp(-LOGIT))  # their probability, or 1 minus it
 RADIUS = 3  # of the disc, in network pixels
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,10 @@ from ioebss.obedience import obey
 from ioebss.planes import rasterise
 from ioebss.pyramid import Pyramid
 from ioebss.resampling import mask_to_network, moved, sigmoid
-from ioebss.windows import Window, Zoom, around, extent_of
+from ioebss.windows import Window, Zoom, around, extent_of, widened
 
 COLOURS, PLANES, PREVIOUS = slice(0, 3), slice(3, 5), 5  # channels, in the manifest's order
-FLATTER = 1.5  # a kept window may be so many times larger than a new one would be
+MUCH_LARGER = 1.5  # a window is not kept when its area is so many times that of a new one
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,15 @@ class Prediction:
     """What the network answered.
 
     Attributes:
-        window: the part of the photo that it saw. It may reach over the right and lower border.
+        asked: the part of the photo that it was to see.
+        window: the part that it saw: `asked`, aligned to whole pixels of a level of the pyramid. It
+            may reach over the right and lower border.
         logits: float32 (h, w), foreground minus background, clicks obeyed. Outside the window is
             background.
         network: milliseconds that the network took for it.
     """
 
+    asked: Window
     window: Window
     logits: NDArray[np.float32]
     network: float
@@ -96,32 +99,38 @@ class Predictor:
         if zoom is None:
             return self._look(self._whole, clicks, last)
         if last is not None:
-            return self._look(self._zoomed(zoom, clicks, last), clicks, last)
+            return self._look(self._next_window(zoom, clicks, last), clicks, last)
         coarse = self._look(self._whole, clicks, None)
-        window = self._zoomed(zoom, clicks, coarse)
-        if window.area > zoom.first * self._whole.area:
+        window = self._window(zoom, self._extent(clicks, coarse))
+        if window.area >= zoom.first * self._whole.area:
             return coarse
         fine = self._look(window, clicks, coarse)
-        return Prediction(fine.window, fine.logits, coarse.network + fine.network)
+        return replace(fine, network=coarse.network + fine.network)
 
     # -- where to look -----------------------------------------------------------------------------
 
-    def _zoomed(self, zoom: Zoom, clicks: Sequence[Click], last: Prediction | Start) -> Window:
-        """The window for the object of the last prediction and all clicks."""
-        extent = self._extent(last)
-        marked = extent_of(clicks)
-        if extent is None or marked is None:
-            return self._whole
-        extent = extent.joined(marked)
-        place = (zoom.min_side, self.width, self.height)
-        fresh = around(extent, zoom.margin, *place)
-        if isinstance(last, Prediction) and last.window in self._views:
-            fits = last.window.holds(around(extent, zoom.keep, *place))
-            if fits and last.window.area <= FLATTER * fresh.area:
-                return last.window
+    def _next_window(self, zoom: Zoom, clicks: Sequence[Click], last: Prediction | Start) -> Window:
+        """The window of the last prediction, as long as it fits, else a new one."""
+        extent = self._extent(clicks, last)
+        fresh = self._window(zoom, extent)
+        if isinstance(last, Prediction) and extent is not None:
+            needed = widened(extent, zoom.keep, self.width, self.height)
+            if last.asked.holds(needed) and last.asked.area <= MUCH_LARGER * fresh.area:
+                return last.asked
         return fresh
 
-    def _extent(self, last: Prediction | Start) -> Window | None:
+    def _window(self, zoom: Zoom, extent: Window | None) -> Window:
+        if extent is None:
+            return self._whole
+        return around(extent, zoom.margin, zoom.min_side, self.width, self.height)
+
+    def _extent(self, clicks: Sequence[Click], last: Prediction | Start) -> Window | None:
+        """The part of the photo that the last mask and all clicks take; None if the mask is empty:
+        the object may be anywhere."""
+        extent, marked = self._extent_of_mask(last), extent_of(clicks)
+        return extent.joined(marked) if extent and marked else None
+
+    def _extent_of_mask(self, last: Prediction | Start) -> Window | None:
         """The part of the photo that the mask takes, to a network pixel; None if it is empty."""
         solid = last.mask if isinstance(last, Start) else last.logits > 0
         rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))
@@ -144,15 +153,12 @@ class Predictor:
         last one are kept."""
         if window not in self._views:
             size = self._manifest.input_size(window.height, window.width, self._longest)
-            aligned, colours = self._pyramid.view(window, *size)
-            whole = self._views.get(self._whole)
-            self._views = {window: (aligned, colours), aligned: (aligned, colours)}
-            if whole:
-                self._views[self._whole] = whole
+            kept = {k: v for k, v in self._views.items() if k == self._whole}
+            self._views = kept | {window: self._pyramid.view(window, *size)}
         return self._views[window]
 
-    def _look(self, window: Window, clicks: Sequence[Click], last: Last) -> Prediction:
-        window, colours = self._view(window)
+    def _look(self, asked: Window, clicks: Sequence[Click], last: Last) -> Prediction:
+        window, colours = self._view(asked)
         height, width = colours.shape[1:]
         cells = [_to_cell(click, window, height, width) for click in clicks]
         inputs = np.empty((1, len(self._manifest.channels), height, width), np.float32)
@@ -164,7 +170,7 @@ class Predictor:
         logits = self._run(inputs)
         network = 1e3 * (time.perf_counter() - started)
         obey(logits, cells)
-        return Prediction(window, logits, network)
+        return Prediction(asked, window, logits, network)
 
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = self._backend.run(inputs)[0, 0]

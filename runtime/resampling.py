@@ -1,6 +1,6 @@
-"""Between the photo's resolution and the network's. All arithmetic is float32 and separable, so
-that C++ and CUDA can do the same; pixel centres lie at half-integers; memory beyond the result is a
-few strips of rows.
+"""Between the photo's resolution and the network's. All is separable and in float32, positions are
+in integers, pixel centres lie at half-integers; memory beyond the result is a few strips of rows.
+Where photos are resized OpenCV computes, whose last bits depend on the machine.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def moved(
     columns, across, inside_x = sources(
         values.shape[1], window.x0, window.x1, target.x0, target.x1, width
     )
-    result = lerp(values, rows, down[:, None], axis=0)
-    result = lerp(result, columns, across, axis=1)
+    result = lerp(values, columns, across, axis=1)
+    result = lerp(result, rows, down[:, None], axis=0)
     result[~inside_y] = 0
     result[:, ~inside_x] = 0
     return result
@@ -91,12 +91,14 @@ def sources(
         For each, the index of the pixel before it (at most length - 2, where there are two), the
         weight of the one after (0..1), and whether it lies within start..end.
     """
-    position = first + (np.arange(count) + 0.5) * ((last - first) / count)
-    source = (position - start) * (length / (end - start)) - 0.5
-    clipped = np.clip(source, 0, length - 1)
-    before = np.minimum(clipped.astype(np.intp), max(length - 2, 0))
-    inside = (position >= start) & (position < end)
-    return before, (clipped - before).astype(np.float32), inside
+    # In integers, so that every language gets the same: twice `count` times the distance of the
+    # pixel centre from `start` is `place`, out of `whole`.
+    place = 2 * count * (first - start) + (2 * np.arange(count) + 1) * (last - first)
+    whole = 2 * count * (end - start)
+    scaled = np.clip(2 * place * length - whole, 0, 2 * whole * (length - 1))
+    before = np.minimum(scaled // (2 * whole), max(length - 2, 0))
+    weight = ((scaled - 2 * whole * before) / (2 * whole)).astype(np.float32)
+    return before, weight, (place >= 0) & (place < whole)
 
 
 def lerp(

@@ -36,6 +36,9 @@ class Segmenter:
     Attributes:
         manifest: what is known about the model.
         backend: name of the engine in use.
+        size: longer side of the network's input in pixels.
+        zoom: how it zooms in, or None.
+        flip: whether mirrored predictions are averaged in.
 
     Raises:
         ModelError: the model or its manifest is missing, damaged, or they do not fit each other.
@@ -46,6 +49,7 @@ class Segmenter:
     def __init__(
         self,
         model: str | Path | None = None,
+        *,
         backend: str = AUTO,
         threads: int | None = None,
         size: int | None = None,
@@ -56,10 +60,10 @@ class Segmenter:
         if not path.is_file():
             raise ModelError(f"{path} does not exist: no such model file")
         self.manifest = read_manifest(path)
-        self._zoom = self.manifest.zoom if zoom else None
-        self._flip = flip
+        self.zoom = self.manifest.zoom if zoom else None
+        self.flip = flip
         check_graph(path, self.manifest)
-        self._size = self._checked_size(size)
+        self.size = self._checked_size(size)
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}; it must be at least 1")
         self._backend = open_backend(path, self.manifest, backend, threads)
@@ -83,12 +87,12 @@ class Segmenter:
             raise ImageError(f"a photo array has shape (height, width, 3), not {photo.shape}")
         elif photo.shape[0] * photo.shape[1] > MAX_PIXELS:
             raise ImageError(f"the photo has more than {MAX_PIXELS} pixels; scale it down")
-        return Session(photo, self.manifest, self._backend, self._size, self._zoom, self._flip)
+        return Session(photo, self.manifest, self._backend, self.size, self.zoom, self.flip)
 
-    def _checked_size(self, size: int | None) -> int | None:
-        if size is None:
-            return None
+    def _checked_size(self, size: int | None) -> int:
         step, fixed = self.manifest.size_multiple, self.manifest.fixed_size
+        if size is None:
+            return max(fixed or self.manifest.recommended_sizes[:1])
         if fixed is not None and size != max(fixed):
             raise UsageError(f"this model takes {fixed[1]}x{fixed[0]} only; leave size out")
         if not 0 < size <= MAX_SIDE or size % step:

@@ -14,11 +14,9 @@ from ioebss.clicks import FOREGROUND, MAX_CLICKS, Click, make_click, make_clicks
 from ioebss.enlargement import logits_to_mask, logits_to_probability
 from ioebss.errors import ClickError, UsageError
 from ioebss.manifest import Manifest
-from ioebss.obedience import obey_exactly
+from ioebss.obedience import SURE, obey_exactly
 from ioebss.prediction import Last, Prediction, Predictor, Start
 from ioebss.windows import Zoom
-
-SURE = (0.25, 0.75)  # probability of a clicked pixel: at most, at least
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class Session:
             return self.mask.astype(np.float32)
         last = self._steps[-1].prediction
         result = logits_to_probability(last.logits, last.window, self.height, self.width)
-        obey_exactly(result, self.clicks, *SURE)
+        obey_exactly(result, self.clicks, 1 - SURE, SURE)
         return result
 
     def click(self, x: float, y: float, label: int = FOREGROUND) -> NDArray[np.bool_]:
@@ -173,7 +171,7 @@ class Session:
         clicks: Iterable[Sequence[float] | Click],
         mask: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.bool_]:
-        """The mask of a set of clicks at once, in at most two network calls. The session's own
+        """The mask of a set of clicks at once, in one or two looks. The session's own
         clicks neither count nor change.
 
         Args:
@@ -186,6 +184,7 @@ class Session:
         Raises:
             ClickError: a click is not valid, or none is foreground.
             UsageError: see `reset`.
+            BackendError: the engine failed.
         """
         valid = self.validated(clicks)
         if mask is not None:

@@ -69,12 +69,12 @@ class Zoom:
     """How a model zooms in on the object; part of its manifest.
 
     Attributes:
-        margin: side of the window over the extent of mask and clicks, above 1.
+        margin: sides of the window over those of the extent of mask and clicks, 1 to 10.
         keep: the window of the click before is kept while it leaves at least this margin, unless
-            it has become much too large.
+            it has become much too large; 1 to `margin`.
         min_side: of the window, in photo pixels: there is nothing to be seen by enlarging more.
         first: share of the photo: an object whose window is smaller than this is looked at once
-            more within the first click.
+            more within the first click; 0 to 1.
 
     Raises:
         UsageError: a value is out of range.
@@ -86,11 +86,17 @@ class Zoom:
     first: float = 0.5
 
     def __post_init__(self) -> None:
-        for key, low, high in (("margin", 1, 10), ("keep", 1, 10), ("min_side", 1, 4096)):
-            if not low <= getattr(self, key) <= high:
-                raise UsageError(f"zoom {key} = {getattr(self, key)}; it must be {low} to {high}")
-        if not 0 <= self.first <= 1:
-            raise UsageError(f"zoom first = {self.first}; it must be 0 to 1")
+        if type(self.min_side) is not int:
+            raise UsageError(f"zoom min_side = {self.min_side!r}; it must be a whole number")
+        for key, low, high in (
+            ("margin", 1, 10),
+            ("keep", 1, self.margin),
+            ("min_side", 1, 4096),
+            ("first", 0, 1),
+        ):
+            value = getattr(self, key)
+            if type(value) not in (int, float) or not low <= value <= high:
+                raise UsageError(f"zoom {key} = {value!r}; it must be {low} to {high}")
 
 
 def extent_of(clicks: Iterable[Click]) -> Window | None:
@@ -114,12 +120,24 @@ def around(extent: Window, margin: float, min_side: int, width: int, height: int
         min_side: in pixels.
         width, height: of the photo.
     """
-    across = max(math.ceil(extent.width * margin), min_side)
-    down = max(math.ceil(extent.height * margin), min_side)
+    across = max(_times(extent.width, margin), min_side)
+    down = max(_times(extent.height, margin), min_side)
     across, down = max(across, (down + 1) // 2), max(down, (across + 1) // 2)
     x0, x1 = _span(extent.x0, extent.x1, across, width)
     y0, y1 = _span(extent.y0, extent.y1, down, height)
     return Window(x0, y0, x1, y1)
+
+
+def widened(extent: Window, margin: float, width: int, height: int) -> Window:
+    """An extent with its sides multiplied by `margin`, within the photo; see `around`."""
+    x0, x1 = _span(extent.x0, extent.x1, _times(extent.width, margin), width)
+    y0, y1 = _span(extent.y0, extent.y1, _times(extent.height, margin), height)
+    return Window(x0, y0, x1, y1)
+
+
+def _times(length: int, factor: float) -> int:
+    """The product in double precision, rounded up."""
+    return math.ceil(length * factor)
 
 
 def _span(start: int, end: int, length: int, limit: int) -> tuple[int, int]:

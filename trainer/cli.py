@@ -133,7 +133,7 @@ def _split(text: str) -> tuple[str, int]:
     name, colon, weight = text.partition(":")
     if not colon:
         return name, 1
-    if not weight.isdecimal() or not 1 <= int(weight) <= MAX_WEIGHT:
+    if not weight.isdecimal() or len(weight) > 4 or not 1 <= int(weight) <= MAX_WEIGHT:
         raise UsageError(
             f"--train-split {text}: the weight must be a whole number from 1 to {MAX_WEIGHT}"
         )

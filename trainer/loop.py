@@ -198,7 +198,8 @@ class Trainer:
 
     def _untrained_rounds(self, group: list[RoundState]) -> int:
         """Up to `clicks.later` rounds that only click, as the runtime would. Returns how many."""
-        rng = np.random.default_rng([self.recipe.seed, self.epoch, self.iteration])
+        # Five numbers: no sample and no correction has that stream.
+        rng = np.random.default_rng([self.recipe.seed, self.epoch, self.iteration, 0, 1])
         count = int(rng.integers(self.recipe.clicks.later + 1))
         self.model.eval()
         for number in range(count):

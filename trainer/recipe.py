@@ -132,6 +132,8 @@ def _check(recipe: Recipe) -> None:
                 raise UsageError(f"{name} = {value}; it must be between 0 and 1")
             if isinstance(value, int | float) and not 0 <= value < math.inf:
                 raise UsageError(f"{name} = {value}; it must be a number from 0")
+    if recipe.network.in_channels < 6 and (recipe.clicks.coarse or recipe.clicks.elsewhere):
+        raise UsageError("clicks.coarse and clicks.elsewhere need a network with six channels")
     if recipe.data.size < 32:
         raise UsageError(f"data.size = {recipe.data.size}; it must be at least 32")
 

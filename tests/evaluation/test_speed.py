@@ -60,11 +60,14 @@ def test_times() -> None:
     assert Times([3.0, 1.0, 2.0, 10.0]).as_json() == {"median": 2.5, "minimum": 1.0, "n": 4}
 
 
-def test_graphs_that_cannot_be_run(tmp_path: Path) -> None:
+def test_graphs_that_cannot_be_run(tmp_path: Path, make_model: MakeModel) -> None:
     path = tmp_path / "no.onnx"
     path.write_bytes(b"no graph")
     with pytest.raises(ModelError, match="cannot be loaded"):
         ForeignGraphs([path], None)
+    with pytest.raises(ModelError, match="export it with a fixed size"):
+        ForeignGraphs([make_model()], None)
+    assert ForeignGraphs([make_model(side=32)], None).shapes == [{"input": [1, 6, 32, 32]}]
 
 
 def test_results_that_are_none(tmp_path: Path) -> None:
@@ -89,6 +92,10 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
         "summary": summary,
     }
     (tmp_path / "accuracy.json").write_text(json.dumps(accuracy))
+    few = accuracy | {"summary": {"objects": 7, "mean_iou": {"1": {"mean": 0.1}}}}
+    (tmp_path / "few.json").write_text(json.dumps(few))
+    flip = accuracy | {"model": {"sha256": "ab", "size": 64, "flip": True}}
+    (tmp_path / "flip.json").write_text(json.dumps(flip))
     arguments = ("--model", model, "--repeats", "1", "--megapixels", "0.01", "--threads", "1")
     beside = ("--beside", f"Other={other}+{other}")
     result = command(
@@ -111,8 +118,14 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
         (("--megapixels", "1e9"), 2, "--megapixels"),
         (("--out", "speed.txt"), 2, "name it .json"),
         (("--beside", "other.onnx"), 2, "is not NAME=GRAPH.onnx"),
-        (("--accuracy", "none.json"), 1, "cannot be read"),
-        (("--size", "32", "--accuracy", "accuracy.json", "--out", "x.json"), 1, "has no time"),
+        (("--accuracy", "none.json", "--out", "x.json"), 1, "cannot be read"),
+        (("--size", "32", "--accuracy", "accuracy.json", "--out", "x.json"), 1, "is not timed"),
+        (("--accuracy", "accuracy.json"), 2, "give that too"),
+        (("--out", "none/x.json"), 1, "cannot be written"),
+        (("--size", "32", "--size", "32"), 2, "is given twice"),
+        ((*beside, *beside), 2, "a name of its own"),
+        (("--accuracy", "few.json", "--out", "x.json"), 1, "after 5 clicks"),
+        (("--accuracy", "flip.json", "--out", "x.json"), 1, "measured with --flip"),
     ):
         result = command("ioebss-speed", *arguments, *wrong)
         assert result.returncode == code, (wrong, result.stderr)

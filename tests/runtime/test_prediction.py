@@ -124,14 +124,39 @@ def test_a_start_mask_is_zoomed_in_on(make_model: MakeModel) -> None:
 
 
 def test_a_start_mask_at_the_border_of_an_odd_photo(make_model: MakeModel) -> None:
-    """Aligned windows reach over the border: the mask there is background."""
+    """A window of an odd photo reaches over its border: there is nothing of the mask there."""
     segmenter = Segmenter(make_model(zoom=Zoom(margin=1, keep=1, min_side=1)))
-    photo = np.zeros((601, 803, 3), np.uint8)
-    session = segmenter.open(photo)
-    start = np.zeros((601, 803), bool)
-    start[0:, 0:] = True
-    session.reset(start)
-    assert session.click(802, 600).shape == (601, 803)
+    segmenter._backend = watching = Watching(segmenter._backend)
+    session = segmenter.open(np.zeros((385, 513, 3), np.uint8))
+    session.reset(np.ones((385, 513), bool))
+    assert session.click(512, 384).shape == (385, 513)
+    assert seen(session) == Window(0, 0, 516, 388)
+    # 516x388 photo pixels in 128x96: the last column and row are only partly of the photo.
+    previous = watching.inputs[0][0, 5]
+    np.testing.assert_allclose(previous[:-1, :-1], 1, atol=1e-5)
+    np.testing.assert_allclose(previous[:-1, -1], 1 - 3 / (516 / 128), atol=1e-5)
+    np.testing.assert_allclose(previous[-1, :-1], 1 - 3 / (388 / 96), atol=1e-5)
+
+
+def test_a_small_object_keeps_its_window_while_it_shifts_a_little(make_model: MakeModel) -> None:
+    session, inputs = opened(make_model(5, zoom=Zoom(margin=1.4, keep=1.1, min_side=200)))
+    session.click(400, 300)
+    session.click(402, 301)
+    first = seen(session)
+    session.click(405, 303)
+    assert seen(session) == first
+    np.testing.assert_array_equal(inputs[-1][0, :3], inputs[-2][0, :3])
+
+
+def test_first_is_the_share_below_which_it_looks_twice(make_model: MakeModel) -> None:
+    for first, calls in ((1.0, 2), (0.99, 2), (0.0, 1)):
+        session, inputs = opened(make_model(zoom=Zoom(1.5, 1.1, 40, first)))
+        session.click(200, 150)
+        assert len(inputs) == calls
+    # An object that needs the whole photo is not looked at twice, whatever `first` is.
+    session, inputs = opened(make_model(zoom=Zoom(10, 1.1, 40, 1.0)))
+    session.click(400, 300)
+    assert len(inputs) == 1
 
 
 def test_without_zoom_the_whole_photo_always(make_model: MakeModel) -> None:
@@ -151,6 +176,14 @@ def test_flipping_takes_away_a_lean(make_model: MakeModel) -> None:
     assert (leaning.click(400, 300) != expected).any()
     np.testing.assert_array_equal(flipped.click(400, 300), expected)
     np.testing.assert_array_equal(inputs[1], inputs[0][..., ::-1])
+
+
+def test_flipping_while_zooming(make_model: MakeModel) -> None:
+    straight, _ = opened(make_model(zoom=ZOOM))
+    flipped, inputs = opened(make_model(zoom=ZOOM), lean=5, flip=True)
+    for x in (200, 230):
+        np.testing.assert_array_equal(flipped.click(x, 150), straight.click(x, 150))
+    assert len(inputs) == 6  # the first click looks twice
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2000), (2000, 3), (37, 41)])

@@ -17,6 +17,7 @@ from ioebss.backends import Backend
 from ioebss.clicks import Click
 from ioebss.errors import BackendError, ClickError, ImageError, UsageError
 from ioebss.planes import rasterise
+from ioebss.windows import Zoom
 
 MakeModel = Callable[..., Path]
 PHOTO = np.zeros((96, 128, 3), np.uint8)  # the size of the network's input: no scaling
@@ -79,14 +80,18 @@ ACTIONS = st.lists(
         st.tuples(st.just("click"), st.integers(0, 127), st.integers(0, 95), st.integers(0, 1)),
         st.tuples(st.just("undo")),
         st.tuples(st.just("redo")),
+        st.tuples(st.just("predict"), st.integers(0, 127), st.integers(0, 95)),
     ),
     max_size=12,
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ACTIONS)
-def test_any_history_equals_a_fresh_session(segmenter: Segmenter, actions: list[tuple]) -> None:
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ACTIONS, st.sampled_from([None, Zoom(min_side=24), Zoom(1.6, 1.01, 30, 0.9)]))
+def test_any_history_equals_a_fresh_session(
+    make_model: MakeModel, actions: list[tuple], zoom: Zoom | None
+) -> None:
+    segmenter = Segmenter(make_model(zoom=zoom, recommended_sizes=(64,)))
     session = segmenter.open(PHOTO)
     done: list[tuple] = []
     undone: list[tuple] = []
@@ -104,6 +109,8 @@ def test_any_history_equals_a_fresh_session(segmenter: Segmenter, actions: list[
         elif name == "redo" and undone:
             session.redo()
             done.append(undone.pop())
+        elif name == "predict":
+            session.predict([tuple(values)])
     fresh = segmenter.open(PHOTO)
     for values in done:
         fresh.click(*values)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ioebss.clicks import Click
 from ioebss.errors import UsageError
-from ioebss.windows import Window, Zoom, around, extent_of
+from ioebss.windows import Window, Zoom, around, extent_of, widened
 
 
 @st.composite
@@ -46,6 +46,11 @@ def test_windows_by_hand() -> None:
     assert around(Window(50, 60, 51, 61), 1.4, 96, 500, 400) == Window(2, 12, 98, 108)
 
 
+def test_widened_by_hand() -> None:
+    assert widened(Window(80, 90, 120, 110), 1.5, 200, 200) == Window(70, 85, 130, 115)
+    assert widened(Window(0, 0, 10, 1), 1.5, 200, 200) == Window(0, 0, 15, 2)
+
+
 def test_joined_aligned_holds() -> None:
     window = Window(3, 5, 9, 17).joined(Window(1, 8, 4, 20))
     assert window == Window(1, 5, 9, 20)
@@ -62,7 +67,16 @@ def test_extent_of_clicks() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"margin": 0.9}, {"keep": 11}, {"min_side": 0}, {"first": 1.5}, {"first": -0.1}]
+    "change",
+    [
+        {"margin": 0.9},
+        {"keep": 1.5},
+        {"min_side": 0},
+        {"min_side": 9.5},
+        {"first": 1.5},
+        {"first": -0.1},
+        {"first": True},
+    ],
 )
 def test_zoom_settings_out_of_range(change: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"zoom .* it must be"):

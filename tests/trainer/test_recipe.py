@@ -118,3 +118,9 @@ def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(UsageError, match="not a TOML file"):
         load_recipe(str(path))
+
+
+@pytest.mark.parametrize("key", ["coarse", "elsewhere"])
+def test_masks_that_are_fed_back_need_a_channel(key: str) -> None:
+    with pytest.raises(UsageError, match="need a network with six channels"):
+        load_recipe("paper", [f"clicks.{key}=0.1"])

@@ -13,6 +13,7 @@ from ioebss.errors import DataError
 from ioebss.image_files import SUFFIXES
 
 VOID = 255  # label of pixels that count nowhere
+MIN_AREA = 300  # pixels; smaller pieces in VOC and COCO are mostly crumbs of crowds
 MAX_OBJECTS = 254  # objects per photo; the smallest beyond that are void
 
 
