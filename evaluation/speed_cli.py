@@ -105,7 +105,9 @@ def _speed(arguments: argparse.Namespace) -> None:
     print(_table(clicks, graphs))
     if arguments.out:
         rows = [_row(candidates[c], c, p, times) for (c, p), times in clicks.items()]
-        others = {n: t.as_json() | {"inputs": foreign[n].shapes} for n, t in graphs.items()}
+        others: dict[str, Any] = {
+            n: t.as_json() | {"inputs": foreign[n].shapes} for n, t in graphs.items()
+        }
         result = {"format": 1, **setup, "threads": arguments.threads, "clicks": rows}
         text = json.dumps(result | {"graphs": others}, indent=1) + "\n"
         write_atomically(arguments.out, lambda path: path.write_text(text, "utf-8"))

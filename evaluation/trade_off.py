@@ -56,7 +56,7 @@ def read_accuracy(path: Path) -> Accuracy:
 def plot_trade_off(
     path: Path,
     rows: Sequence[dict[str, Any]],
-    graphs: dict[str, dict[str, float]],
+    graphs: dict[str, dict[str, Any]],
     accuracies: Sequence[Accuracy],
 ) -> None:
     """Draws mean IoU over the median time of a later click, on the first photo of each candidate.

@@ -34,9 +34,10 @@ class DeployedModel(nn.Module):
     def __init__(self, model: ClickModel, folded: bool = False) -> None:
         super().__init__()
         self.model = copy.deepcopy(model) if folded else model
-        self.folded = folded and isinstance(model.network, DeepLabV3Plus)
-        if self.folded:
-            self.model.network.classifier = _difference_of_channels(model.network.classifier)
+        network = self.model.network
+        self.folded = folded and isinstance(network, DeepLabV3Plus)
+        if folded and isinstance(network, DeepLabV3Plus):
+            network.classifier = _difference_of_channels(network.classifier)
 
     def forward(self, input: Tensor) -> Tensor:
         """See the class."""
@@ -45,11 +46,9 @@ class DeployedModel(nn.Module):
 
 
 def _difference_of_channels(classifier: nn.Conv2d) -> nn.Conv2d:
-    """A convolution to one channel that answers the second minus the first of another's two."""
-    folded = nn.Conv2d(classifier.in_channels, 1, classifier.kernel_size)
-    with torch.no_grad():
-        folded.weight.copy_(classifier.weight[1:] - classifier.weight[:1])
-        folded.bias.copy_(classifier.bias[1:] - classifier.bias[:1])
+    """A 1x1 convolution that answers the second minus the first channel of another."""
+    folded = nn.Conv2d(classifier.in_channels, 1, 1)
+    folded.load_state_dict({k: v[1:] - v[:1] for k, v in classifier.state_dict().items()})
     return folded
 
 
