@@ -73,6 +73,7 @@ def export_int8(
         }
         manifest = replace(
             manifest,
+            name=f"{manifest.name}-int8",
             precision="int8",
             sha256=sha256_of(graph),
             metrics=[],

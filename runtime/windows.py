@@ -83,7 +83,7 @@ class Zoom:
     margin: float = 1.4
     keep: float = 1.15
     min_side: int = 96
-    first: float = 0.5
+    first: float = 1.0
 
     def __post_init__(self) -> None:
         if type(self.min_side) is not int:
