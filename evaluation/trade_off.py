@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ioebss.evaluation.result_files import MAX_RESULT_BYTES, RESULT
 from ioebss.json_files import read_json_object
 
 CLICKS = (1, 3, 5)
+COLOURS = ("tab:blue", "tab:orange", "tab:green")
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,23 @@ def plot_trade_off(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     points = sorted(((matching(a, rows), a) for a in accuracies), key=_milliseconds)
-    for clicks in CLICKS:
-        axes.plot(
-            [_milliseconds(point) for point in points],
-            [accuracy.mean_iou[clicks] for _, accuracy in points],
-            marker="o",
-            label=f"{clicks} click{'s' if clicks > 1 else ''}",
-        )
-    for row, accuracy in points:
-        place = (row["later"]["median"], accuracy.mean_iou[CLICKS[-1]])
-        axes.annotate(row["candidate"], place, (0, 5), textcoords="offset points", fontsize=7)
+    for model, marker in zip(sorted({_model(p) for p in points}), cycle("osD^v"), strict=False):
+        mine = [point for point in points if _model(point) == model]
+        for clicks, colour in zip(CLICKS, COLOURS, strict=True):
+            axes.plot(
+                [_milliseconds(point) for point in mine],
+                [accuracy.mean_iou[clicks] for _, accuracy in mine],
+                color=colour,
+                marker=marker,
+                label=f"{model}, {clicks} click{'s' if clicks > 1 else ''}",
+            )
+        for row, accuracy in mine:
+            place = (row["later"]["median"], accuracy.mean_iou[CLICKS[-1]])
+            axes.annotate(str(row["size"]), place, (0, 6), textcoords="offset points", fontsize=7)
     for name, times in graphs.items():
         axes.axvline(times["median"], linestyle="--", color="grey", linewidth=0.8)
         axes.annotate(name, (times["median"], axes.get_ylim()[0]), fontsize=7, rotation=90)
@@ -97,7 +102,7 @@ def plot_trade_off(
     )
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
 
 
@@ -114,6 +119,11 @@ def matching(accuracy: Accuracy, rows: Sequence[dict[str, Any]]) -> dict[str, An
         f"{accuracy.path} is of model {accuracy.sha256[:12]} at size {accuracy.size}, which is not "
         "timed: give that --model and that --size too"
     )
+
+
+def _model(point: tuple[dict[str, Any], Accuracy]) -> str:
+    """The candidate's name without its size."""
+    return str(point[0]["candidate"]).rsplit(" ", 1)[0]
 
 
 def _milliseconds(point: tuple[dict[str, Any], Accuracy]) -> float:

@@ -36,6 +36,7 @@ def load_trained(path: Path) -> Trained:
         training = {
             "recipe": recipe.name,
             "seed": recipe.seed,
+            "start": _ancestry(state.get("start")),
             "data": state["data"],
             "photos_seen": state["photos_seen"],
             "updates": state["updates"],
@@ -50,3 +51,11 @@ def load_trained(path: Path) -> Trained:
         first = str(error).splitlines()[-1].strip()
         raise ModelError(f"the weights of {path} do not fit its network: {first}") from None
     return Trained(model.eval(), recipe, training)
+
+
+def _ancestry(start: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The runs whose weights a run began with, without their recipes; None for none."""
+    if not start:
+        return None
+    known = {key: start[key] for key in ("run", "photos_seen", "updates")}
+    return known | {"start": _ancestry(start.get("start"))}

@@ -47,6 +47,8 @@ def test_the_wheel(built: Path) -> None:
         "ioebss/py.typed",
         "ioebss/models/default.onnx",
         "ioebss/models/default.json",
+        "ioebss/models/default.int8.onnx",
+        "ioebss/models/default.int8.json",
         "ioebss/models/README.md",
         "ioebss/samples/chelsea.jpg",
         "ioebss/samples/README.md",

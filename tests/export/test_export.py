@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +126,21 @@ def test_every_threshold_is_judged(run: Path, exported: Path) -> None:
     proof = verify(reference, exported, read_manifest(exported), photos, QUIET, limits)
     assert len(proof.failures) == 3
     assert proof.masks == 7  # five clicks, and a batch of two
+
+
+def test_the_manifest_names_the_runs_before(run: Path, tmp_path: Path) -> None:
+    chained = shutil.copytree(run, tmp_path / "chained")
+    first = {"run": "a", "photos_seen": 3, "updates": 1, "recipe": {}}
+    state = json.loads((chained / "weights.json").read_text())
+    state["start"] = {"run": "b", "photos_seen": 5, "updates": 2, "recipe": {}, "start": first}
+    (chained / "weights.json").write_text(json.dumps(state))
+    assert load_trained(run).training["start"] is None
+    assert load_trained(chained).training["start"] == {
+        "run": "b",
+        "photos_seen": 5,
+        "updates": 2,
+        "start": {"run": "a", "photos_seen": 3, "updates": 1, "start": None},
+    }
 
 
 def test_folding_the_two_channels_into_one_changes_nothing(run: Path) -> None:

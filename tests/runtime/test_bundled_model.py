@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ioebss import Segmenter
-from ioebss.segmenter import BUNDLED
+from ioebss.segmenter import BUNDLED, BUNDLED_INT8
 
 # The cat of chelsea.jpg, outlined by eye on the photograph; good to some pixels.
 CAT = [
@@ -19,9 +19,9 @@ CAT = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return Segmenter()
+@pytest.fixture(scope="module", params=[BUNDLED, BUNDLED_INT8], ids=["fp32", "int8"])
+def segmenter(request: pytest.FixtureRequest) -> Segmenter:
+    return Segmenter(request.param)
 
 
 def test_the_cat(segmenter: Segmenter, samples: Path) -> None:
@@ -44,11 +44,19 @@ def test_background_clicks_take_away(segmenter: Segmenter, samples: Path) -> Non
     assert after[200, 300]
 
 
-def test_it_is_what_its_manifest_says(segmenter: Segmenter) -> None:
-    manifest = segmenter.manifest
+def test_it_is_what_its_manifest_says() -> None:
+    manifest = Segmenter().manifest
     assert manifest.name == "default"
     assert BUNDLED.stat().st_size <= 30 * 1024 * 1024
     assert {m["split"] for m in manifest.metrics} == {"test_voc", "test_coco"}
     assert manifest.training["proof"]["logit"] < 1e-3
     assert manifest.training["proof"]["pixels"] < 1e-4
     assert "/" not in str(manifest.training["data"])
+
+
+def test_the_8_bit_model_is_made_of_the_other() -> None:
+    manifest = Segmenter(BUNDLED_INT8).manifest
+    assert manifest.name == "default-int8" and manifest.precision == "int8"
+    assert manifest.training["quantisation"]["from"] == Segmenter().manifest.sha256
+    assert manifest.training["proof"]["mean_iou"] > 0.97
+    assert manifest.zoom == Segmenter().manifest.zoom
