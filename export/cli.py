@@ -88,7 +88,6 @@ def _add_int8(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--keep-fp32",
         action="append",
-        default=[],
         metavar="TEXT",
         help="leave convolutions in float32 whose weight's name contains this; repeatable",
     )
@@ -167,7 +166,7 @@ def _export_int8(arguments: argparse.Namespace) -> None:
         arguments.calibration,
         open_dataset(arguments.data, arguments.split or "val"),
         Progress(),
-        arguments.keep_fp32,
+        arguments.keep_fp32 or [],
         replace(INT8, mean=mean),
         shlex.join(["ioebss-export", *sys.argv[1:]]),
     )
@@ -177,5 +176,5 @@ def _export_int8(arguments: argparse.Namespace) -> None:
 def _refuse(arguments: argparse.Namespace, reason: str, *names: str) -> None:
     """Refuses options that would be ignored."""
     for name in names:
-        if getattr(arguments, name) not in (None, False, []):
+        if getattr(arguments, name) not in (None, False):
             raise UsageError(f"--{name.replace('_', '-')} {reason}")

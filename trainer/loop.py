@@ -197,10 +197,11 @@ class Trainer:
         return mean
 
     def _untrained_rounds(self, group: list[RoundState]) -> int:
-        """Up to `clicks.later` rounds that only click, as the runtime would. Returns how many."""
+        """In half of the batches, up to `clicks.later` rounds that only click. Returns how many."""
         # Five numbers: no sample and no correction has that stream.
         rng = np.random.default_rng([self.recipe.seed, self.epoch, self.iteration, 0, 1])
-        count = int(rng.integers(self.recipe.clicks.later + 1))
+        later = self.recipe.clicks.later
+        count = int(rng.integers(1, later + 1)) if later and rng.random() < 0.5 else 0
         self.model.eval()
         for number in range(count):
             for state in group:

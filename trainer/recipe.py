@@ -27,8 +27,8 @@ class ClickRecipe:
             them as people start instead: mostly one click on the object, sometimes several.
         rounds: network calls per photo that train; each after the first adds a click at the error
             of the one before and feeds its mask back, where the network has the channel for it.
-        later: before the first of them, up to so many rounds (uniformly) without training, so that
-            later clicks are learnt too.
+        later: in half of the batches, 1 to so many rounds (uniformly) without training before the
+            first of them, so that later clicks are learnt too, and first ones not forgotten.
         coarse: probability that a round brings no click but the last mask made coarse, as it is
             when the runtime zooms in on the object.
         elsewhere: probability that a sample starts from a mask that is not the network's own.
