@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from ioebss.clicks import MAX_CLICKS, check_label
 from ioebss.errors import ClickError, UsageError
+from ioebss.json_files import read_json
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 RawClick = tuple[float, float, int]
@@ -44,14 +44,7 @@ def read_clicks(path: Path) -> list[RawClick] | dict[str, list[RawClick]]:
         UsageError: missing, too large, or not JSON.
         ClickError: JSON, but not clicks; the message says where.
     """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UsageError(f"{path} is larger than {MAX_FILE_BYTES} bytes; it holds no clicks")
-        table = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not JSON: {error}") from None
+    table = read_json(path, MAX_FILE_BYTES, UsageError, "a file of clicks")
     if isinstance(table, dict) and isinstance(table.get("clicks"), list):
         table = table["clicks"]
     if isinstance(table, list):

@@ -112,7 +112,7 @@ def test_start_mask(command: Command, make_model: MakeModel, photo: Path) -> Non
         (("photo.jpg", "--clicks", "1,1,2"), 2, "label 2 is not a click label"),
         (("photo.jpg", "--clicks", "1,1,0"), 2, "no foreground click"),
         (("photo.jpg", "--clicks", "here"), 2, "'here' is no click"),
-        (("photo.jpg", "--clicks", "bad.json"), 2, "is not JSON"),
+        (("photo.jpg", "--clicks", "bad.json"), 2, "cannot be read as JSON"),
         (("photo.jpg", "--clicks", "1,1", "-o", "none/m.png"), 1, "cannot be written"),
         (("photo.jpg", "--clicks", "1,1", "-o", "m.jpg"), 2, "is written as .png"),
         (("photo.jpg", "--clicks", "1,1", "--backend", "abacus"), 2, "no backend 'abacus'"),

@@ -85,13 +85,13 @@ def test_json_that_holds_no_clicks(tmp_path: Path, value: object, message: str) 
 def test_files_that_are_no_json(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     path.write_text("[1, 2")
-    with pytest.raises(UsageError, match="is not JSON"):
+    with pytest.raises(UsageError, match="cannot be read as JSON"):
         read_clicks(path)
     path.write_text("[" * 200_000)
-    with pytest.raises(UsageError, match="is not JSON"):
+    with pytest.raises(UsageError, match="cannot be read as JSON"):
         read_clicks(path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match="is not JSON"):
+    with pytest.raises(UsageError, match="cannot be read as JSON"):
         read_clicks(path)
     with path.open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
