@@ -139,13 +139,23 @@ def test_a_start_mask_at_the_border_of_an_odd_photo(make_model: MakeModel) -> No
 
 
 def test_a_small_object_keeps_its_window_while_it_shifts_a_little(make_model: MakeModel) -> None:
-    session, inputs = opened(make_model(5, zoom=Zoom(margin=1.4, keep=1.1, min_side=200)))
+    session, inputs = opened(make_model(5, zoom=Zoom(margin=1.4, keep=1.1, min_side=301)))
     session.click(400, 300)
     session.click(402, 301)
-    first = seen(session)
+    first = session._steps[-1].prediction
+    assert first.window != first.asked  # aligned to pixels of the pyramid's second level
     session.click(405, 303)
-    assert seen(session) == first
+    second = session._steps[-1].prediction
+    assert (second.asked, second.window) == (first.asked, first.window)
     np.testing.assert_array_equal(inputs[-1][0, :3], inputs[-2][0, :3])
+
+
+def test_a_window_that_has_become_much_too_large_is_not_kept(make_model: MakeModel) -> None:
+    session, _ = opened(make_model(5, zoom=Zoom(1.5, 1.1, 40, 0.0)))
+    session.click(400, 300)
+    assert seen(session) == Window(0, 0, 800, 600)
+    session.click(401, 300)
+    assert seen(session).area < 0.3 * 800 * 600
 
 
 def test_first_is_the_share_below_which_it_looks_twice(make_model: MakeModel) -> None:
