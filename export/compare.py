@@ -102,10 +102,10 @@ def compare_masks(
     with progress.task("proving", len(chosen)) as advance:
         for index in chosen:
             scene = dataset.scene(int(index))
-            labels = scene.objects(MIN_AREA)
-            if labels:
+            largest = scene.largest(MIN_AREA)
+            if largest is not None:
                 photos += 1
-                truth = scene.labels == max(labels, key=lambda n: int((scene.labels == n).sum()))
+                truth = scene.labels == largest
                 valid = scene.labels != VOID
                 for number, masks in enumerate(_both(models, scene.image, truth, valid)):
                     overlaps.append((iou(*masks, np.ones_like(truth)), scene.name))

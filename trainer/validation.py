@@ -30,10 +30,9 @@ def validation_targets(scenes: SceneDataset, recipe: Recipe, world: World) -> li
     targets = []
     for index in chosen:
         scene = scenes.scene(int(index))
-        counts = np.bincount(scene.labels.ravel(), minlength=256)[1:VOID]
-        if counts.any():
-            mask = scene.labels == 1 + counts.argmax()
-            target = Target(scene.image, mask, scene.labels == VOID)
+        largest = scene.largest()
+        if largest is not None:
+            target = Target(scene.image, scene.labels == largest, scene.labels == VOID)
             targets.append(fit(target, recipe.data.size))
     return targets
 

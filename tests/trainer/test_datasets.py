@@ -289,3 +289,12 @@ def test_json_of_another_kind_in_annotations_is_no_coco(tmp_path: Path) -> None:
     (tmp_path / "annotations" / "captions_train.json").write_text(json.dumps({}))
     with pytest.raises(DataError, match="none of the layouts"):
         open_dataset([tmp_path], "train")
+
+
+def test_the_largest_object_of_a_scene() -> None:
+    labels = np.zeros((6, 6), np.uint8)
+    labels[0, :3], labels[1, :5], labels[2, :5], labels[3:] = 7, 3, 2, 255
+    scene = Scene("a", np.zeros((6, 6, 3), np.uint8), labels)
+    assert scene.largest() == 2  # as large as 3; void and background are no objects
+    assert scene.largest(5) == 2 and scene.largest(6) is None
+    assert Scene("b", scene.image, np.zeros_like(labels)).largest() is None

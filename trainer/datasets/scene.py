@@ -36,6 +36,12 @@ class Scene:
         counts = np.bincount(self.labels.ravel(), minlength=256)
         return [int(i) for i in range(1, VOID) if counts[i] >= min_pixels]
 
+    def largest(self, min_pixels: int = 1) -> int | None:
+        """Label of the object with the most pixels, the lowest of several; None if there is none of
+        at least `min_pixels`."""
+        counts = np.bincount(self.labels.ravel(), minlength=256)[1:VOID]
+        return 1 + int(counts.argmax()) if counts.max() >= min_pixels else None
+
 
 class SceneDataset(Protocol):
     """A data set of scenes. `scene(i)` reads from disk each time; see `cache` for keeping them."""
