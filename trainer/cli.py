@@ -44,8 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--start",
         type=Path,
-        metavar="RUN",
-        help="begin with the weights of another run of the same network",
+        metavar="RUN|MODEL.onnx",
+        help="begin with the weights of another run, or of an exported model, of the same network",
     )
     parser.add_argument(
         "--set",

@@ -27,6 +27,7 @@ from ioebss.trainer import checkpoint
 from ioebss.trainer.averaging import AveragedWeights
 from ioebss.trainer.datasets.scene import SceneDataset
 from ioebss.trainer.distributed import World
+from ioebss.trainer.exported_weights import begin_with_exported
 from ioebss.trainer.losses import total_loss
 from ioebss.trainer.model import ClickModel
 from ioebss.trainer.networks import load_imagenet
@@ -36,6 +37,7 @@ from ioebss.trainer.rounds import RoundState
 from ioebss.trainer.samples import ClickSamples
 from ioebss.trainer.validation import CLICKS, validate, validation_targets
 
+MEASURED_SAMPLES = 128  # for the normalisation statistics of an exported model
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -51,7 +53,8 @@ class Trainer:
         data_names: names of the data sets, recorded with the weights.
         checkpoint_every: seconds between checkpoints within an epoch.
         workers: processes that make samples; 0 makes them in this one.
-        start: folder of a run whose weights this one begins with; does not matter when resuming.
+        start: folder of a run, or an exported .onnx, whose weights this one begins with; does not
+            matter when resuming.
 
     Raises:
         ModelError: `start` or the checkpoint cannot be read, or holds another network.
@@ -78,18 +81,18 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.model = ClickModel(recipe.network)
         self.start: dict[str, Any] | None = None
+        self.epoch = self.iteration = self.updates = 0
         resuming = (folder / "checkpoint.json").exists()
+        if recipe.pretrained and not resuming:
+            load_imagenet(self.model.network, recipe.network)
         if start and not resuming:
             self._start_from(start)
-        elif recipe.pretrained and not resuming:
-            load_imagenet(self.model.network, recipe.network)
         _place(self.model, world.device)
         self.average = AveragedWeights(self.model, options.ema) if options.ema else None
         self.optimizer: torch.optim.Optimizer = _OPTIMIZERS[options.optimizer](
             self.model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=options.autocast == "fp16")
-        self.epoch = self.iteration = self.updates = 0
         self.loss_sum, self.loss_count = 0.0, 0
         self.rows: list[Row] = []
         self.best = -1.0
@@ -324,6 +327,9 @@ class Trainer:
             checkpoint.save(self.folder, checkpoint.CHECKPOINT, self.updates, tensors, state)
 
     def _start_from(self, run: Path) -> None:
+        if run.suffix == ".onnx":
+            self.start = begin_with_exported(self.model, run, self._sample_inputs())
+            return
         tensors, state = checkpoint.load(run, checkpoint.WEIGHTS)
         try:
             self.model.load_state_dict(tensors)
@@ -332,6 +338,14 @@ class Trainer:
             raise ModelError(f"{run} holds the weights of another network: {reason}") from None
         keys = ("recipe", "photos_seen", "updates", "start")
         self.start = {"run": run.resolve().name} | {k: state[k] for k in keys if k in state}
+
+    def _sample_inputs(self) -> Iterator[Tensor]:
+        """Network inputs of the first samples of the run, the same in every process."""
+        samples = ClickSamples(self.train_scenes, self.recipe, 0, MEASURED_SAMPLES)
+        for batch in DataLoader(samples, batch_size=16):
+            yield RoundState.start(batch).inputs(
+                self.recipe.network.in_channels, torch.device("cpu")
+            )
 
     def _resume(self) -> None:
         tensors, state = checkpoint.load(self.folder, checkpoint.CHECKPOINT)
