@@ -14,7 +14,8 @@ from ioebss.calibration.graph_parts import before_the_network, load_typed, named
 LARGEST = float(np.finfo(np.float16).max)  # 65504
 RESERVE = 2.0  # other photos may drive an activation further than those that were measured
 SMALLEST = float(np.finfo(np.float16).tiny)  # of full precision, 6.1e-5
-LOST = 2.0**-9  # of a channel's weights, relatively: four times what rounding costs at most
+ROUNDING = 2.0**-11  # what rounding costs at most, relatively
+LOST = 4 * ROUNDING  # of a channel's weights: more is underflow
 
 
 def nodes_in_float(
@@ -48,17 +49,19 @@ def nodes_in_float(
             reasons[node.name] = f"{name} reaches {values[name]:.3g}"
         for constant in (weights[n] for n in node.input if n in weights):
             factor = largest.get(node.input[0], 0.0) if len(constant.dims) > 1 else 1.0
-            if reason := _weight_lost(numpy_helper.to_array(constant), factor):
+            weight = numpy_helper.to_array(constant)
+            if reason := _weight_lost(weight, factor, largest.get(node.output[0], 0.0)):
                 reasons[node.name] = f"{constant.name} {reason}"
     return reasons
 
 
-def _weight_lost(weight: NDArray[np.float32], factor: float) -> str:
+def _weight_lost(weight: NDArray[np.float32], factor: float, answer: float) -> str:
     """What half precision would do to weights; empty if nothing.
 
     Args:
         weight: the first axis is that of the output channels.
         factor: greatest absolute value that is multiplied by them; 1 for what is added.
+        answer: greatest absolute value that comes out.
     """
     greatest = float(np.abs(weight).max(initial=0.0))
     if greatest > LARGEST:
@@ -66,7 +69,8 @@ def _weight_lost(weight: NDArray[np.float32], factor: float) -> str:
     rows = weight.reshape(len(weight), -1) if weight.ndim > 1 else weight.reshape(1, -1)
     whole = np.abs(rows).sum(1)
     lost = np.abs(rows - rows.astype(np.float16)).sum(1)
-    # What would move no output by as much as half precision resolves anyway does not count.
-    if ((lost > LOST * whole) & (lost * factor > SMALLEST)).any():
+    # What moves no output by more than half precision rounds the greatest one does not count.
+    least = max(SMALLEST, ROUNDING * answer)
+    if ((lost > LOST * whole) & (lost * factor > least)).any():
         return f"underflows: at most {greatest:.3g}"
     return ""
