@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ioebss.command import run_command
+from ioebss.engine_files import SUFFIX
 from ioebss.errors import MissingExtraError, UsageError
 from ioebss.export.naming import (
     CPU,
     FP16,
     ONNX,
-    SUFFIX,
     TRT,
     base_of,
     check_engine_output,
@@ -217,11 +217,12 @@ def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress)
     from ioebss.export.int8 import export_int8, ranges_for
 
     base = _base(arguments)
-    outputs = [with_ending(base, ending + ONNX) for ending in (CPU, TRT)]
+    for_cpu, for_trt = (with_ending(base, ending + ONNX) for ending in (CPU, TRT))
     photographs = _photographs(arguments, progress)
     export_int8(
         model,
-        *outputs,
+        for_cpu,
+        for_trt,
         ranges_for(model, arguments.calibration, progress, _command()),
         photographs,
         progress,
@@ -229,9 +230,9 @@ def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress)
         _thresholds(arguments, INT8),
         _command(),
     )
-    for output in outputs:
-        print(output)
-    return outputs[1]
+    print(for_cpu)
+    print(for_trt)
+    return for_trt
 
 
 def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progress) -> None:

@@ -52,7 +52,7 @@ class Profile:
 
     def __str__(self) -> str:
         low, best, high = ("x".join(map(str, s)) for s in (self.min, self.opt, self.max))
-        return f"{low}..{high} (best {best})"
+        return f"{low}..{high}" + f" (best {best})" * (self.opt[1:] != self.max[1:])
 
 
 @dataclass(frozen=True)
