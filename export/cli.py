@@ -116,7 +116,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _refuse(arguments: argparse.Namespace, reason: str, names: tuple[str, ...]) -> None:
     for name in names:
-        if getattr(arguments, name) not in (None, False):
+        value = getattr(arguments, name)
+        if value is not None and value is not False:
             raise UsageError(f"--{name.replace('_', '-')} {reason}")
 
 
@@ -241,7 +242,8 @@ def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progres
     from ioebss.export.toolchain import open_toolchain
     from ioebss.manifest import read_manifest
 
-    profiles = profiles_for(read_manifest(model), arguments.sizes, arguments.max_batch or 1)
+    max_batch = 1 if arguments.max_batch is None else arguments.max_batch
+    profiles = profiles_for(read_manifest(model), arguments.sizes, max_batch)
     toolchain = open_toolchain(arguments.engine, progress)
     output = _engine_output(arguments, toolchain.flavour)
     options = BuildOptions(

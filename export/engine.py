@@ -17,7 +17,6 @@ from ioebss.engine_files import (
     EngineManifest,
     Profile,
     Target,
-    engine_manifest_path,
     write_engine_manifest,
 )
 from ioebss.errors import IoebssError, UsageError
@@ -188,5 +187,4 @@ def _put_in_place(engine: Path, manifest: EngineManifest, output: Path) -> None:
         write_engine_manifest(manifest, output)
     except IoebssError:
         output.unlink(missing_ok=True)
-        engine_manifest_path(output).unlink(missing_ok=True)
         raise
