@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 from ioebss.command import run_command
 from ioebss.engine_files import SUFFIX
-from ioebss.errors import MissingExtraError, UsageError
+from ioebss.errors import MissingExtraError, OutputError, UsageError
 from ioebss.export.naming import (
     CPU,
     FP16,
     ONNX,
     TRT,
     base_of,
-    check_engine_output,
     default_base,
     with_ending,
 )
@@ -108,10 +107,19 @@ def _check(arguments: argparse.Namespace) -> None:
         )
     if arguments.split and not arguments.data and not arguments.calibration:
         raise UsageError("--split goes with --data")
-    if arguments.output and arguments.output.suffix not in (ONNX, SUFFIX):
-        raise UsageError(f"{arguments.output}: a model is written as {ONNX}, an engine as {SUFFIX}")
-    if arguments.engine and arguments.output:
-        check_engine_output(_engine_output(arguments, "tensorrt"))
+    if arguments.output:
+        _check_output(arguments, several=arguments.engine and (lower or not _is_model(arguments)))
+
+
+def _check_output(arguments: argparse.Namespace, several: bool) -> None:
+    output: Path = arguments.output
+    expected = [SUFFIX] if arguments.engine else [ONNX]
+    if several:
+        expected = [ONNX, SUFFIX]
+    if output.suffix not in expected:
+        raise UsageError(f"{output}: the file must be named {' or '.join(expected)}")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output.parent} is not a folder; make it first")
 
 
 def _refuse(arguments: argparse.Namespace, reason: str, names: tuple[str, ...]) -> None:
@@ -142,7 +150,7 @@ def _base(arguments: argparse.Namespace) -> Path:
 def _onnx_output(arguments: argparse.Namespace, ending: str = "") -> Path:
     """The very file that was asked for where it is the only one, else one named after it."""
     asked: Path | None = arguments.output
-    if asked and asked.suffix == ONNX:
+    if asked and not arguments.engine:
         return asked
     return with_ending(_base(arguments), ending + ONNX)
 

@@ -396,6 +396,7 @@ def test_the_command(command: Command, make_model: Callable[..., Path], tmp_path
     shutil.rmtree(tmp_path / "cache")
     failures = [
         ((*arguments, "-o", "none/a.engine"), 1, "none is not a folder; make it first"),
+        ((*arguments, "-o", "a.onnx"), 2, "a.onnx: the file must be named .engine"),
         ((*arguments, "--max-batch", "0"), 2, "--max-batch 0: it must be 1 to"),
         ((*arguments, "--workspace", "0"), 2, "a whole number, 1 or more"),
         ((*arguments, "--compute-capability", "1.0"), 2, "no engine can be built for 1.0"),

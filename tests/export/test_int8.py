@@ -68,7 +68,7 @@ def test_the_commands(command: Command, ellipses: Path, tmp_path: Path, samples:
         (("ioebss-export", BUNDLED, "--engine", "auto", *KEEP), 2, "--keep-fp32 goes with --fp16"),
         ((*arguments, "-o", "x.onnx", "--zoom"), 2, "--zoom goes with a RUN only"),
         ((*arguments, "-o", "x.onnx", "--mean-iou", "2"), 2, "must be 0 to 1"),
-        ((*arguments, "-o", "x.pt"), 2, "a model is written as .onnx"),
+        ((*arguments, "-o", "x.pt"), 2, "x.pt: the file must be named .onnx"),
         ((*arguments, "-o", "none/x.onnx"), 1, "none is not a folder; make it first"),
         (("ioebss-export", model, *arguments[2:], "-o", "x.onnx"), 2, "is int8 already"),
         ((*arguments, "--calibration", "other.json", "-o", "x.onnx"), 2, "another model"),
