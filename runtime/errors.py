@@ -33,6 +33,15 @@ class BackendError(IoebssError):
     """An inference engine that cannot be used here, with the reason."""
 
 
+class EngineMismatchError(BackendError):
+    """An engine built for another machine, library, shape or model; the message names the field
+    that differs, both values, and the command that rebuilds it."""
+
+
+class DeviceMemoryError(BackendError):
+    """The GPU has no memory left for what was to be done; other work there may be using it."""
+
+
 class MissingExtraError(BackendError):
     """An optional dependency is missing; the message holds the pip line to type."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,14 @@ from typing import Any
 from ioebss.atomic import write_atomically
 from ioebss.errors import ModelError, UsageError
 from ioebss.json_files import read_json_object
+from ioebss.json_rules import (
+    check_format,
+    check_values,
+    is_object,
+    is_sha256,
+    is_text,
+    whole,
+)
 from ioebss.windows import Zoom
 
 FORMAT = 1
@@ -108,7 +115,7 @@ def write_manifest(manifest: Manifest, model: Path) -> None:
         text = json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
     except ValueError as error:
         raise ModelError(f"{path} cannot be written: {error}") from None
-    _validated(json.loads(text), path)
+    manifest_from(json.loads(text), path)
     write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
 
 
@@ -124,26 +131,22 @@ def read_manifest(model: Path) -> Manifest:
             f"{model} has no manifest: {path.name} must lie beside it "
             "(ioebss-export writes both; move them together)"
         )
-    return _validated(read_json_object(path, MAX_MANIFEST_BYTES, ModelError, "a manifest"), path)
+    return manifest_from(read_json_object(path, MAX_MANIFEST_BYTES, ModelError, "a manifest"), path)
 
 
-def _validated(table: dict[str, Any], path: Path) -> Manifest:
-    version = table.get("format")
-    if type(version) is not int or version < 1:
-        raise ModelError(f"{path} is not a manifest: it states no format")
-    if version > FORMAT:
-        raise ModelError(
-            f"{path} has manifest format {version}, this version of ioebss reads up to {FORMAT}; "
-            "update ioebss"
-        )
+def manifest_from(table: dict[str, Any], path: Path) -> Manifest:
+    """A manifest from its JSON object, validated.
+
+    Args:
+        path: of the file that holds it, for messages.
+
+    Raises:
+        ModelError: see `read_manifest`.
+    """
+    check_format(table, path, FORMAT, "a manifest")
     known = {f.name for f in fields(Manifest)}
     optional = {"fixed_size", "zoom", "training", "metrics", "licence", "command"}
-    missing = sorted(known - optional - table.keys())
-    if missing:
-        raise ModelError(f"{path} lacks {', '.join(missing)}; export the model again")
-    for key, check, expected in _RULES:
-        if key in table and not check(table[key]):
-            raise ModelError(f"{path}: {key} is {_shown(table[key])}; expected {expected}")
+    check_values(table, path, _RULES, known - optional, "export the model again")
     values = {k: v for k, v in table.items() if k in known}
     for key in ("channels", "recommended_sizes", "fixed_size"):
         if values.get(key) is not None:
@@ -159,21 +162,8 @@ def _validated(table: dict[str, Any], path: Path) -> Manifest:
     return manifest
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 10_000
-
-
-def _whole(low: int, high: int) -> Any:
-    return lambda value: type(value) is int and low <= value <= high
-
-
 def _sides(value: Any, count: range) -> bool:
-    side = _whole(1, MAX_SIDE)
+    side = whole(1, MAX_SIDE)
     return isinstance(value, list) and len(value) in count and all(map(side, value))
 
 
@@ -190,11 +180,11 @@ def _is_zoom(value: Any) -> bool:
 
 
 _RULES = (
-    ("name", _text, "a text"),
-    ("architecture", _text, "a text"),
+    ("name", is_text, "a text"),
+    ("architecture", is_text, "a text"),
     ("channels", lambda v: v in (list(CHANNELS[:5]), list(CHANNELS)), f"{list(CHANNELS)} or 5"),
-    ("click_radius", _whole(1, MAX_RADIUS), f"a whole number from 1 to {MAX_RADIUS}"),
-    ("size_multiple", _whole(1, 256), "a whole number from 1 to 256"),
+    ("click_radius", whole(1, MAX_RADIUS), f"a whole number from 1 to {MAX_RADIUS}"),
+    ("size_multiple", whole(1, 256), "a whole number from 1 to 256"),
     ("recommended_sizes", lambda v: _sides(v, range(1, 65)), f"sides from 1 to {MAX_SIDE}"),
     ("fixed_size", lambda v: v is None or _sides(v, range(2, 3)), "null or [height, width]"),
     ("precision", lambda v: v in PRECISIONS, " or ".join(PRECISIONS)),
@@ -203,12 +193,12 @@ _RULES = (
         _is_zoom,
         "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1)",
     ),
-    ("sha256", lambda v: _text(v) and bool(re.fullmatch("[0-9a-f]{64}", v)), "64 hex digits"),
-    ("opset", _whole(1, 1000), "a whole number"),
-    ("training", lambda v: isinstance(v, dict), "an object"),
-    ("metrics", lambda v: isinstance(v, list) and all(isinstance(m, dict) for m in v), "a list"),
-    ("licence", _text, "a text"),
-    ("command", _text, "a text"),
+    ("sha256", is_sha256, "64 hex digits"),
+    ("opset", whole(1, 1000), "a whole number"),
+    ("training", is_object, "an object"),
+    ("metrics", lambda v: isinstance(v, list) and all(map(is_object, v)), "a list"),
+    ("licence", is_text, "a text"),
+    ("command", is_text, "a text"),
 )
 
 
