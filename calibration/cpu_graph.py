@@ -16,6 +16,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, shape_inference
 
+from ioebss.calibration.float_islands import protect_float_convolutions
+from ioebss.calibration.layers import weights_named
 from ioebss.calibration.ranges import Ranges
 from ioebss.errors import ModelError, UsageError
 
@@ -46,7 +48,8 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
         model: ONNX file.
         ranges: of its activations.
         output: the file to write.
-        keep: convolutions whose weight's name contains one of these texts stay in float32 too.
+        keep: convolutions whose weight's name is or contains one of these texts stay in float32
+            too; see `weights_named`.
 
     Returns:
         What the graph does in 8 bits.
@@ -55,33 +58,9 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
         UsageError: a text of `keep` is in no weight's name.
         ModelError: an activation has no range, or a convolution would not run in 8 bits.
     """
-    from onnxruntime.quantization import (
-        CalibrationMethod,
-        QDQQuantizer,
-        QuantType,
-        TensorsData,
-    )
-
     graph = shape_inference.infer_shapes(onnx.load(model))
-    in_float = _nodes_in_float(graph, keep)
-    limits = {k: (np.float32(v[0]), np.float32(v[1])) for k, v in ranges.ranges.items()}
-    quantiser = QDQQuantizer(
-        graph,
-        per_channel=True,
-        reduce_range=False,
-        weight_qType=QuantType.QInt8,
-        activation_qType=QuantType.QUInt8,
-        tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
-        nodes_to_quantize=[],
-        nodes_to_exclude=sorted(in_float),
-        op_types_to_quantize=list(OPERATIONS),
-        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
-    )
-    try:
-        quantiser.quantize_model()
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"{model} cannot be quantised with these ranges: {error}") from None
-    onnx.save(quantiser.model.model, output)
+    in_float = nodes_in_float(graph, keep)
+    onnx.save(insert_qdq(graph, ranges, excluded=in_float), output)
     census = take_census(output)
     kept = sum(n.op_type == "Conv" and n.name in in_float for n in graph.graph.node)
     if census.in_float != kept:
@@ -92,7 +71,55 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
     return census
 
 
-def _nodes_in_float(graph: onnx.ModelProto, keep: Sequence[str]) -> set[str]:
+def insert_qdq(
+    graph: onnx.ModelProto,
+    ranges: Ranges,
+    only: Iterable[str] = (),
+    excluded: Iterable[str] = (),
+) -> onnx.ModelProto:
+    """Quantises nodes of a float32 graph. Convolutions that stay in float32 do so in ONNX Runtime
+    too.
+
+    Args:
+        graph: with inferred shapes; it is changed.
+        ranges: of its activations.
+        only: names of the nodes to quantise; without any, all of `OPERATIONS`.
+        excluded: names of nodes that are not quantised.
+
+    Raises:
+        ModelError: an activation has no range.
+    """
+    from onnxruntime.quantization import (
+        CalibrationMethod,
+        QDQQuantizer,
+        QuantType,
+        TensorsData,
+    )
+
+    limits = {k: (np.float32(v[0]), np.float32(v[1])) for k, v in ranges.ranges.items()}
+    quantiser = QDQQuantizer(
+        graph,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
+        nodes_to_quantize=list(only),
+        nodes_to_exclude=sorted(excluded),
+        op_types_to_quantize=list(OPERATIONS),
+        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+    )
+    try:
+        quantiser.quantize_model()
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"the model cannot be quantised with these ranges: {error}") from None
+    quantised: onnx.ModelProto = quantiser.model.model
+    protect_float_convolutions(quantised)
+    return quantised
+
+
+def nodes_in_float(graph: onnx.ModelProto, keep: Sequence[str] = ()) -> set[str]:
+    """Names of the nodes that are not quantised: see `quantise_for_cpu`."""
     nodes = graph.graph.node
     convolutions = [node for node in nodes if node.op_type == "Conv"]
     if not convolutions:
@@ -114,10 +141,13 @@ def _nodes_in_float(graph: onnx.ModelProto, keep: Sequence[str]) -> set[str]:
         if node.op_type in OPERATIONS
         and any(kinds.get(n, TensorProto.FLOAT) != TensorProto.FLOAT for n in node.output)
     }
-    kept = {n.name for n in convolutions if any(text in n.input[1] for text in keep)}
+    weights = {node.input[1] for node in convolutions}
+    kept_weights: set[str] = set()
     for text in keep:
-        if not any(text in node.input[1] for node in convolutions):
+        if not (named := weights_named(weights, text)):
             raise UsageError(f"no convolution has weights named like {text!r}")
+        kept_weights |= named
+    kept = {node.name for node in convolutions if node.input[1] in kept_weights}
     return before | after | shapes | kept | {convolutions[-1].name}
 
 
