@@ -89,7 +89,14 @@ def _add_int8(group: argparse._ArgumentGroup) -> None:
         "--keep-fp32",
         action="append",
         metavar="TEXT",
-        help="leave convolutions in float32 whose weight's name contains this; repeatable",
+        help="leave convolutions in float32 whose weight's name is or contains this; repeatable",
+    )
+    group.add_argument(
+        "--exclude-until",
+        type=float,
+        metavar="IOU",
+        help="leave the most sensitive layers in float32, as many as are needed for this mean IoU "
+        "with the float32 model's masks on some photos of --split, 0 to 1 (minutes)",
     )
     group.add_argument(
         "--mean-iou",
@@ -128,7 +135,16 @@ def _export(arguments: argparse.Namespace) -> None:
     if arguments.int8:
         _export_int8(arguments)
         return
-    _refuse(arguments, "goes with --int8", "calibration", "data", "split", "keep_fp32", "mean_iou")
+    _refuse(
+        arguments,
+        "goes with --int8",
+        "calibration",
+        "data",
+        "split",
+        "keep_fp32",
+        "mean_iou",
+        "exclude_until",
+    )
     export_model(
         arguments.run,
         arguments.output,
@@ -169,6 +185,7 @@ def _export_int8(arguments: argparse.Namespace) -> None:
         arguments.keep_fp32 or [],
         replace(INT8, mean=mean),
         shlex.join(["ioebss-export", *sys.argv[1:]]),
+        arguments.exclude_until,
     )
     print(arguments.output)
 

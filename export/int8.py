@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ioebss.atomic import write_atomically
 from ioebss.calibration.cpu_graph import quantise_for_cpu
+from ioebss.calibration.exclusion import exclude_on_photos
 from ioebss.calibration.ranges import read_ranges
 from ioebss.errors import ProofError, UsageError
 from ioebss.export.compare import INT8, MaskProof, MaskThresholds, compare_masks
@@ -28,6 +29,7 @@ def export_int8(
     keep: Sequence[str] = (),
     thresholds: MaskThresholds = INT8,
     command: str = "",
+    exclude_until: float | None = None,
 ) -> MaskProof:
     """Writes the 8-bit model for CPUs and its manifest.
 
@@ -38,10 +40,12 @@ def export_int8(
         photographs: with objects, for the proof; others than those of the calibration.
         keep: convolutions whose weight's name contains one of these texts stay in float32.
         thresholds: what the proof demands.
+        exclude_until: leave as many layers in float32 as the whole graph needs for this mean IoU
+            with the float32 model, see `ioebss.calibration.exclusion`.
 
     Raises:
-        ProofError: the masks differ from the float32 model's by more than allowed; nothing is
-            written.
+        ProofError: `exclude_until` cannot be reached, or the masks differ from the float32 model's
+            by more than allowed; nothing is written.
         UsageError: the model is not float32, or the ranges belong to another one.
         ModelError, DataError, OutputError: a file cannot be read, used or written.
     """
@@ -58,6 +62,10 @@ def export_int8(
             f"{calibration} was measured on another model (sha256 {ranges.sha256[:12]}..., not "
             f"{manifest.sha256[:12]}...); run ioebss-calibrate {model}"
         )
+    excluded = None
+    if exclude_until is not None:
+        excluded = exclude_on_photos(model, ranges, photographs, exclude_until, progress, keep)
+        keep = [*keep, *excluded.weights]
     with tempfile.TemporaryDirectory(prefix="ioebss-export-") as folder:
         graph = Path(folder) / output.name
         census = quantise_for_cpu(model, ranges, graph, keep)
@@ -69,6 +77,7 @@ def export_int8(
             "method": ranges.method,
             "samples": ranges.samples,
             "kept_in_float32": list(keep),
+            "exclusion": excluded and asdict(excluded),
             **asdict(census),
         }
         manifest = replace(
