@@ -47,6 +47,10 @@ class Reference:
         self.manifest = read_manifest(model)
         self._masks = self._masks_of(model)
 
+    def every(self, step: int) -> Reference:
+        """Only the first of each so many inputs."""
+        return Reference(self.model, self.inputs[::step])
+
     def __len__(self) -> int:
         return len(self.inputs)
 

@@ -1,4 +1,10 @@
-"""Which layer costs how much when it is quantised: each alone, all others in float32."""
+"""Which layer costs how much when it is quantised: each alone, all others in float32.
+
+The reverse, all in 8 bits but one, was tried too. On the bundled model (12 train photos) both find
+the same worst layer, but of the rest the noise of 61 other layers hides what one is worth. With the
+ten worst in float32 the mean IoU was 0.9947 by this order and 0.9920 by the reverse (104 inputs of
+40 val photos; 0.9828 with all in 8 bits, 0.9915 with the worst one in float32).
+"""
 
 from __future__ import annotations
 
