@@ -35,7 +35,7 @@ def write_chain(path: Path, weights: dict[str, np.ndarray]) -> Path:
     """Normalisation and five convolutions with ReLU between them, with a manifest."""
     constants = [
         numpy_helper.from_array(np.float32(1 / 128), "scale"),
-        numpy_helper.from_array(np.float32([0.55]), "bias"),  # about as much object as background
+        numpy_helper.from_array(np.float32([0.11]), "bias"),  # about as much object as background
     ]
     nodes = [helper.make_node("Mul", ["input", "scale"], ["scaled"], "normalise")]
     value = "scaled"
@@ -84,9 +84,9 @@ def make_chain(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def recorded() -> list[np.ndarray]:
-    """Inputs of random colours in squares of 8 pixels: float32 (1, 6, 48, 64), 0..255."""
+    """Inputs of random colours in squares of 8 pixels: float32 (1, 6, 48, 64), 0..51."""
     rng = np.random.default_rng(1)
-    small = rng.uniform(0, 255, (6, 1, 6, 6, 8)).astype(np.float32)
+    small = rng.uniform(0, 51, (6, 1, 6, 6, 8)).astype(np.float32)
     return list(np.repeat(np.repeat(small, 8, 3), 8, 4))
 
 

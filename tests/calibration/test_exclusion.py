@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from ioebss.calibration.cpu_graph import Census, quantise_for_cpu
 from ioebss.calibration.exclusion import exclude_layers, exclude_on_photos
 from ioebss.calibration.ranges import Ranges
 from ioebss.errors import DataError, ProofError, UsageError
+from ioebss.manifest import read_manifest
 from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import Scene
 
 QUIET = Progress(quiet=True)
 DEMANDED = 0.975
 MakeChain = Callable[..., Path]
+Command = Callable[..., subprocess.CompletedProcess[str]]
 RangesOf = Callable[[Path], Ranges]
 
 
@@ -100,3 +103,26 @@ class Empty:
 def test_photos_without_objects(make_chain: MakeChain) -> None:
     with pytest.raises(DataError, match="no photo has an object"):
         exclude_on_photos(make_chain(), Ranges("", "minmax", {}), Empty(), 0.9, QUIET)
+
+
+def test_the_command(
+    command: Command, make_chain: MakeChain, ellipses: Path, tmp_path: Path
+) -> None:
+    model = make_chain("conv.1.weight")
+    data = ("--data", ellipses)
+    result = command("ioebss-calibrate", model, *data, "--photos", "4", "-o", "ranges.json")
+    assert result.returncode == 0, result.stderr
+    arguments = ("ioebss-export", model, "--int8", "--calibration", "ranges.json", *data)
+    arguments = (*arguments, "--mean-iou", "0", "-o", "eight.onnx", "--exclude-until")
+    result = command(*arguments, "1.5")
+    assert result.returncode == 2 and "must be 0 to 1" in result.stderr
+    assert not (tmp_path / "eight.onnx").exists()
+    result = command(*arguments, "0.9")
+    assert result.returncode == 0, result.stderr
+    quantisation = read_manifest(tmp_path / "eight.onnx").training["quantisation"]
+    assert quantisation["kept_in_float32"] == ["conv.1.weight"]
+    assert (quantisation["eight_bit"], quantisation["in_float"]) == (3, 2)
+    exclusion = quantisation["exclusion"]
+    assert [layer["weight"] for layer in exclusion["layers"]] == ["conv.1.weight"]
+    assert exclusion["before"]["mean_iou"] < exclusion["demanded"] == 0.9
+    assert exclusion["after"]["mean_iou"] >= 0.9
