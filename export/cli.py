@@ -238,6 +238,7 @@ def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress)
         arguments.keep_fp32 or [],
         _thresholds(arguments, INT8),
         _command(),
+        arguments.exclude_until,
     )
     print(for_cpu)
     print(for_trt)
