@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
+from ioebss.export.proof_cli import VERIFY, proof_parser, prove_command
 from ioebss.windows import Zoom
 
 DESCRIPTION = """Export a trained run to one ONNX graph (photo and clicks in, logits out) and its
@@ -21,13 +22,17 @@ EPILOG = """examples:
   ioebss-export runs/mine -o mine.onnx --zoom
   ioebss-calibrate mine.onnx --data DATA -o ranges.json
   ioebss-export mine.onnx -o mine.int8.onnx --int8 --calibration ranges.json --data DATA
+  ioebss-export --verify mine.onnx mine.int8.onnx --data DATA --report proof    (--verify --help)
 """
 _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).items())
 
 
 def main() -> None:
     """Entry point."""
-    run_command(_parser(), _export)
+    if VERIFY in sys.argv[1:]:  # its own command in all but name: nothing is exported
+        run_command(proof_parser(), prove_command)
+    else:
+        run_command(_parser(), _export)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,25 +1,20 @@
-"""The proof of a model in lower precision: the same clicks on real photographs, the reference's
-masks beside its own, and both against the truth.
+"""The masks of a model in lower precision against the reference's, in short: what the 8-bit export
+demands. The whole proof is `ioebss.export.prove`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ioebss.errors import DataError
-from ioebss.overlap import iou
+from ioebss.export.masks import CLICKS, compare_on
+from ioebss.export.pair import CPU, Pair, open_model
+from ioebss.export.photographs import WithObjects
+from ioebss.export.prove import MAX_PHOTOS
+from ioebss.manifest import read_manifest
 from ioebss.progress import Progress
-from ioebss.segmenter import Segmenter
-from ioebss.simulation import centre_click
-from ioebss.trainer.datasets.scene import MIN_AREA, VOID, SceneDataset
-
-CLICKS = 5
-MAX_PHOTOS = 100
+from ioebss.trainer.datasets.scene import SceneDataset
 
 
 @dataclass(frozen=True)
@@ -82,8 +77,8 @@ def compare_masks(
     progress: Progress,
     max_photos: int = MAX_PHOTOS,
 ) -> MaskProof:
-    """Clicks in the centre of the reference's larger error, `CLICKS` times, on the largest object
-    of each photo, with both models; each is fed its own masks.
+    """Clicks in the centre of the larger error, `CLICKS` times, on the largest object of each
+    photo; each model is fed its own masks.
 
     Args:
         reference, candidate: ONNX files with their manifests.
@@ -93,45 +88,15 @@ def compare_masks(
         ModelError: a model cannot be loaded.
         DataError: no photo has an object that is large enough.
     """
-    # By name: with "auto" a graph for CPUs could be proven on another engine.
-    models = tuple(Segmenter(m, backend="onnxruntime-cpu") for m in (reference, candidate))
-    overlaps: list[tuple[float, str]] = []
-    truths: list[list[tuple[float, float]]] = [[] for _ in range(CLICKS)]
-    chosen = np.linspace(0, len(dataset) - 1, min(max_photos, len(dataset))).astype(int)
-    photos = 0
-    with progress.task("proving", len(chosen)) as advance:
-        for index in chosen:
-            scene = dataset.scene(int(index))
-            largest = scene.largest(MIN_AREA)
-            if largest is not None:
-                photos += 1
-                truth = scene.labels == largest
-                valid = scene.labels != VOID
-                for number, masks in enumerate(_both(models, scene.image, truth, valid)):
-                    overlaps.append((iou(*masks, np.ones_like(truth)), scene.name))
-                    a, b = (iou(mask, truth, valid) for mask in masks)
-                    truths[number].append((a, b))
-            advance()
-    if not overlaps:
-        raise DataError(f"no photo has an object of {MIN_AREA} pixels to prove the model on")
-    worst, name = min(overlaps)
-    means = [tuple(np.mean(pairs, 0).tolist()) for pairs in truths if pairs]
-    mean = float(np.mean([value for value, _ in overlaps]))
-    return MaskProof(photos, len(overlaps), mean, worst, name, tuple(means))
-
-
-def _both(
-    models: tuple[Segmenter, ...],
-    image: NDArray[np.uint8],
-    truth: NDArray[np.bool_],
-    valid: NDArray[np.bool_],
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """The masks of both models after each click."""
-    reference, candidate = (model.open(image) for model in models)
-    mask = np.zeros_like(truth)
-    for _ in range(CLICKS):
-        click = centre_click(mask, truth, valid, reference.clicks)
-        if click is None:
-            return
-        mask = reference.click(click.x, click.y, click.label)
-        yield mask, candidate.click(click.x, click.y, click.label)
+    with tempfile.TemporaryDirectory(prefix="ioebss-proof-") as folder:
+        models = [
+            open_model(path, read_manifest(path), CPU, Path(folder))
+            for path in (reference, candidate)
+        ]
+        pair = Pair(models[0], models[1], read_manifest(candidate))
+        photographs = WithObjects(dataset).at_most(max_photos)
+        masks = compare_on(pair, photographs, progress, CLICKS)
+    truth = () if masks.truth is None else masks.truth.mean_iou
+    return MaskProof(
+        masks.photos, masks.masks, masks.mean_iou, masks.worst_iou, masks.worst_photo, truth
+    )
