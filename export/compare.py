@@ -98,5 +98,10 @@ def compare_masks(
         masks = compare_on(pair, photographs, progress, CLICKS)
     truth = () if masks.truth is None else masks.truth.mean_iou
     return MaskProof(
-        masks.photos, masks.masks, masks.mean_iou, masks.worst_iou, masks.worst_photo, truth
+        masks.photos,
+        masks.masks,
+        masks.session_iou,
+        masks.worst_session_iou,
+        masks.worst_session_photo,
+        truth,
     )

@@ -1,4 +1,11 @@
-"""What matters: the masks of two models after the same clicks, and how many clicks each needs."""
+"""What matters: the masks of two models after the same clicks, and how many clicks each needs.
+
+Masks are compared twice. On the *same inputs*, both networks are shown what the reference's session
+shows its own: that is how well the candidate does the reference's work, and what is judged. In
+*sessions* of their own, each model is fed its own masks and looks where they lead it: one pixel of
+difference can move the window, and where a click may mean two things, the wheel or the bus, it can
+turn one into the other. What that is worth is for the truth to say: mean IoU and NoC.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +40,9 @@ class Case:
     Attributes:
         name: of the photo.
         clicks: that both models got.
-        ious: of the candidate's mask with the reference's after each.
+        ious: of the candidate's mask with the reference's after each, in sessions of their own.
+        same_inputs: the same in the network's resolution, of what both answer to the inputs of the
+            reference's session.
         reference_truth, candidate_truth: IoU with the truth after 1, 2, ... clicks of each model's
             own robot user; empty where there is no truth.
     """
@@ -41,12 +50,13 @@ class Case:
     name: str
     clicks: tuple[Click, ...]
     ious: tuple[float, ...]
+    same_inputs: tuple[float, ...]
     reference_truth: tuple[float, ...] = ()
     candidate_truth: tuple[float, ...] = ()
 
     @property
     def worst(self) -> int:
-        """After how many clicks the masks agree least."""
+        """After how many clicks the masks of the sessions agree least."""
         return 1 + int(np.argmin(self.ious))
 
 
@@ -115,16 +125,31 @@ class MaskAgreement:
 
     @property
     def mean_iou(self) -> float:
-        """Of all masks with the reference's."""
-        return float(np.mean([value for case in self.cases for value in case.ious]))
+        """Of all masks with the reference's, on the same inputs."""
+        return float(np.mean([value for case in self.cases for value in case.same_inputs]))
 
     @property
     def worst_iou(self) -> float:
-        """Of all masks with the reference's."""
-        return min(value for case in self.cases for value in case.ious)
+        """Of all masks with the reference's, on the same inputs."""
+        return min(value for case in self.cases for value in case.same_inputs)
 
     @property
     def worst_photo(self) -> str:
+        """Where that was."""
+        return min(self.cases, key=lambda case: min(case.same_inputs)).name
+
+    @property
+    def session_iou(self) -> float:
+        """Mean IoU of all masks with the reference's, in sessions of their own."""
+        return float(np.mean([value for case in self.cases for value in case.ious]))
+
+    @property
+    def worst_session_iou(self) -> float:
+        """Of all masks with the reference's, in sessions of their own."""
+        return min(value for case in self.cases for value in case.ious)
+
+    @property
+    def worst_session_photo(self) -> str:
         """Where that was."""
         return min(self.cases, key=lambda case: min(case.ious)).name
 
@@ -136,6 +161,9 @@ class MaskAgreement:
             "mean_iou": self.mean_iou,
             "worst_iou": self.worst_iou,
             "worst_photo": self.worst_photo,
+            "session_iou": self.session_iou,
+            "worst_session_iou": self.worst_session_iou,
+            "worst_session_photo": self.worst_session_photo,
         }
         if self.truth is not None:
             numbers["truth_iou"] = [list(pair) for pair in self.truth.mean_iou]
@@ -163,11 +191,12 @@ def planned_steps(
 def compare_on(
     pair: Pair, photographs: Photographs, progress: Progress, max_clicks: int = MAX_CLICKS
 ) -> MaskAgreement:
-    """Clicks on photos with both models, each fed its own masks.
+    """Clicks on photos with both models.
 
-    The reference is clicked on; the candidate gets its first `CLICKS` clicks, and their masks are
-    compared. Where the object is known, both are then clicked on at their own errors until the
-    greatest target IoU is reached or `max_clicks` are used up.
+    The reference is clicked on. After each of its first `CLICKS` clicks the masks are compared: on
+    the same inputs, and of a session in which the candidate gets the same clicks. Where the object
+    is known, both are then clicked on at their own errors until the greatest target IoU is reached
+    or `max_clicks` are used up.
 
     Raises:
         DataError: there is nothing to click on, or a photo cannot be read.
@@ -183,31 +212,51 @@ def compare_on(
                 pictures[len(cases)] = picture
                 cases.append(case)
                 pictures = _worst(cases, pictures)
-                total, count = total + sum(case.ious), count + len(case.ious)
+                total, count = total + sum(case.same_inputs), count + len(case.same_inputs)
             advance(f"mean IoU {total / count:.4f}" if count else "")
     if not cases:
         raise DataError(f"no photo has an object of {MIN_AREA} pixels to prove the model on")
     return MaskAgreement(tuple(cases), pictures, against_truth(cases, max_clicks))
 
 
+class _Twin:
+    """The reference's backend, with the candidate looking over its shoulder."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._reference, self._candidate = pair.reference.backend, pair.candidate.backend
+        self.name = self._reference.name
+        self.watching = True
+        self.overlap = 1.0  # IoU of the masks that both made of the last input
+
+    def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        expected = self._reference.run(inputs)
+        if self.watching:
+            self.overlap = _overlap(self._candidate.run(inputs) > 0, expected > 0)
+        return expected
+
+
 def _compare(pair: Pair, photograph: Photograph, max_clicks: int) -> tuple[Case, bytes]:
+    twin = _Twin(pair)
+    session = pair.open(twin, photograph.image)
     first: list[Step] = []
+    same_inputs: list[float] = []
     reference_truth: list[float] = []
-    for step in planned_steps(pair.open(pair.reference, photograph.image), photograph, max_clicks):
-        if len(first) < CLICKS:
+    for step in planned_steps(session, photograph, max_clicks):
+        if twin.watching:
             first.append(step)
+            same_inputs.append(twin.overlap)
+            twin.watching = len(first) < CLICKS
         if photograph.truth is not None:
             reference_truth.append(iou(step.mask, photograph.truth, photograph.valid))
             if _enough(reference_truth):
                 break
-    everywhere = np.ones_like(photograph.valid)
-    session = pair.open(pair.candidate, photograph.image)
+    session = pair.open(pair.candidate.backend, photograph.image)
     masks = [session.click(s.click.x, s.click.y, s.click.label) for s in first]
-    ious = [iou(mask, s.mask, everywhere) for mask, s in zip(masks, first, strict=True)]
     case = Case(
         photograph.name,
         tuple(s.click for s in first),
-        tuple(ious),
+        tuple(_overlap(mask, s.mask) for mask, s in zip(masks, first, strict=True)),
+        tuple(same_inputs),
         tuple(reference_truth),
         tuple(_own_course(pair, photograph, max_clicks)),
     )
@@ -216,12 +265,16 @@ def _compare(pair: Pair, photograph: Photograph, max_clicks: int) -> tuple[Case,
     return case, draw_case(photograph.image, first[place].mask, masks[place], clicks)
 
 
+def _overlap(mask: Mask, other: Mask) -> float:
+    return iou(mask, other, np.ones_like(mask))
+
+
 def _own_course(pair: Pair, photograph: Photograph, max_clicks: int) -> Sequence[float]:
     """IoU of the candidate with the truth after each click at its own errors."""
     found: list[float] = []
     if photograph.truth is None:
         return found
-    session = pair.open(pair.candidate, photograph.image)
+    session = pair.open(pair.candidate.backend, photograph.image)
     for step in steps(session, photograph.truth, photograph.valid, max_clicks):
         found.append(iou(step.mask, photograph.truth, photograph.valid))
         if _enough(found):

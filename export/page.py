@@ -87,14 +87,12 @@ def _typeset(text: str) -> str:
 
 
 def _agreement(masks: MaskAgreement, proof: Proof) -> str:
-    found = sorted(
-        (value, f"{case.name}, click {k}")
-        for case in masks.cases
-        for k, value in enumerate(case.ious, 1)
-    )
-    points = [Point(i, v, f"{v:.4f}: {name}") for i, (v, name) in enumerate(found, 1)]
-    line = Line("IoU of a mask with the reference's", "candidate", points, len(points) <= 1000)
-    low = max(0.0, math.floor(10 * masks.worst_iou - 1e-9) / 10)
+    lines = [
+        _sorted_curve("same inputs", "candidate", masks, [c.same_inputs for c in masks.cases]),
+        _sorted_curve("sessions of their own", "reference", masks, [c.ious for c in masks.cases]),
+    ]
+    lowest = min(line.points[0].y for line in lines)
+    low = max(0.0, math.floor(10 * lowest - 1e-9) / 10)
     levels = [
         Level(f"mean demanded {proof.limits.mean_iou:g}", proof.limits.mean_iou),
         *[
@@ -103,12 +101,26 @@ def _agreement(masks: MaskAgreement, proof: Proof) -> str:
         ],
     ]
     words = (
-        f"{masks.masks} masks of {masks.photos} photographs, from the worst to the best. Both "
-        "models got the same clicks, each was fed its own masks."
+        f"{masks.masks} masks of {masks.photos} photographs, from the worst to the best, after the "
+        "same clicks. On the same inputs both are shown what the reference's session shows its "
+        "network: that is judged. In sessions of their own, each is fed its own masks, and small "
+        "differences may grow."
     )
     axes = ("masks, worst first", "IoU with the reference")
-    drawn = chart("IoU of all masks", [line], axes, (low, 1.0), levels)
-    return _section("How well the masks agree", f"<p>{words}</p>{drawn}")
+    drawn = chart("IoU of all masks", lines, axes, (low, 1.0), levels)
+    return _section("How well the masks agree", f"<p>{words}</p>{legend(lines)}{drawn}")
+
+
+def _sorted_curve(
+    name: str, style: str, masks: MaskAgreement, ious: Sequence[Sequence[float]]
+) -> Line:
+    found = sorted(
+        (value, f"{case.name}, click {k}")
+        for case, values in zip(masks.cases, ious, strict=True)
+        for k, value in enumerate(values, 1)
+    )
+    points = [Point(i, v, f"{v:.4f}: {where}") for i, (v, where) in enumerate(found, 1)]
+    return Line(name, style, points)
 
 
 def _truth(truth: TruthAgreement) -> str:
@@ -150,7 +162,9 @@ def _cases(masks: MaskAgreement) -> str:
         '<span class="key drawn-on">click on the object</span>'
         '<span class="key drawn-off">click off it</span></p>'
     )
-    return _section("The worst cases", f'{keys}<div class="cases">{figures}</div>')
+    return _section(
+        "The worst cases in sessions of their own", f'{keys}<div class="cases">{figures}</div>'
+    )
 
 
 def _figure(case: Case, picture: bytes) -> str:
@@ -165,7 +179,8 @@ def _figure(case: Case, picture: bytes) -> str:
         f'<figure><img alt="{name} with both outlines" '
         f'src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
         f"<figcaption><b>{name}</b><br>IoU {case.ious[k - 1]:.4f} after {k} "
-        f"click{'s' * (k > 1)}{truth}</figcaption></figure>"
+        f"click{'s' * (k > 1)}, on the same inputs {case.same_inputs[k - 1]:.4f}{truth}"
+        "</figcaption></figure>"
     )
 
 

@@ -41,9 +41,9 @@ class Pair:
     candidate: Model
     manifest: Manifest
 
-    def open(self, model: Model, image: NDArray[np.uint8]) -> Session:
-        """A session of one of the two on a photo, uint8 (H, W, 3)."""
-        return Session(image, self.manifest, model.backend, zoom=self.manifest.zoom)
+    def open(self, backend: Backend, image: NDArray[np.uint8]) -> Session:
+        """A session on a photo, uint8 (H, W, 3), with the backend of one of the two."""
+        return Session(image, self.manifest, backend, zoom=self.manifest.zoom)
 
 
 def open_model(path: Path, manifest: Manifest, backend: str, folder: Path) -> Model:

@@ -23,7 +23,8 @@ class Limits:
     """What is demanded. None demands nothing.
 
     Attributes:
-        mean_iou, worst_iou: least IoU of the masks with the reference's, 0..1.
+        mean_iou, worst_iou: least IoU of the masks with the reference's on the same inputs, 0..1.
+        session_iou: least mean IoU of the masks of sessions of their own, 0..1.
         noc: by how many clicks NoC@85 may be greater than the reference's, where there is a truth.
         logit: greatest |difference| of a logit on identical inputs.
         pixels: greatest share of mask pixels that differ on identical inputs, 0..1.
@@ -32,6 +33,7 @@ class Limits:
     mean_iou: float
     worst_iou: float
     noc: float = 0.15
+    session_iou: float | None = None
     logit: float | None = None
     pixels: float | None = None
 
@@ -166,6 +168,11 @@ def mask_failures(masks: MaskAgreement, limits: Limits) -> list[str]:
             f"IoU {masks.worst_iou:.4f} with the reference on {masks.worst_photo}, demanded "
             f"{limits.worst_iou:g}"
         )
+    if limits.session_iou is not None and not masks.session_iou >= limits.session_iou:
+        found.append(
+            f"mean IoU {masks.session_iou:.4f} with the reference in sessions, demanded "
+            f"{limits.session_iou:g}"
+        )
     if masks.truth is not None:
         change = masks.truth.noc[JUDGED_TARGET]
         if not change.difference <= limits.noc:
@@ -212,6 +219,10 @@ def numbers(proof: Proof) -> Iterator[tuple[str, str, str]]:
     yield "IoU with the reference, mean", f"{masks.mean_iou:.4f}", f">= {limits.mean_iou:g}"
     worst = f"{masks.worst_iou:.4f} ({masks.worst_photo})"
     yield "IoU with the reference, worst", worst, f">= {limits.worst_iou:g}"
+    demanded = "" if limits.session_iou is None else f">= {limits.session_iou:g}"
+    yield "IoU in sessions of their own, mean", f"{masks.session_iou:.4f}", demanded
+    worst = f"{masks.worst_session_iou:.4f} ({masks.worst_session_photo})"
+    yield "IoU in sessions of their own, worst", worst, ""
     if masks.truth is None:
         yield "IoU with a truth, NoC", "no masks were given", ""
         return

@@ -73,7 +73,7 @@ def add_proof_options(group: argparse._ArgumentGroup) -> None:
         "--mean-iou",
         type=float,
         metavar="IOU",
-        help="least mean IoU of the masks with the reference's, 0 to 1 (0.995 for fp16, 0.97 for "
+        help="least mean IoU of the masks on the same inputs, 0 to 1 (0.995 for fp16, 0.97 for "
         "int8, 0.99 for fp32)",
     )
     group.add_argument(
@@ -81,6 +81,12 @@ def add_proof_options(group: argparse._ArgumentGroup) -> None:
         type=float,
         metavar="IOU",
         help="least IoU of any mask, 0 to 1 (0.98 for fp16, 0 for int8, 0.99 for fp32)",
+    )
+    group.add_argument(
+        "--session-iou",
+        type=float,
+        metavar="IOU",
+        help="least mean IoU in sessions in which each model is fed its own masks, 0 to 1 (none)",
     )
     group.add_argument(
         "--noc",
@@ -107,7 +113,7 @@ def limits_from(arguments: argparse.Namespace, precision: str) -> Limits:
 
     given: dict[str, Any] = {
         name: value
-        for name in ("mean_iou", "worst_iou", "noc")
+        for name in ("mean_iou", "worst_iou", "session_iou", "noc")
         if (value := getattr(arguments, name)) is not None
     }
     for name, value in given.items():

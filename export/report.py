@@ -97,6 +97,9 @@ def _masks(masks: MaskAgreement) -> dict[str, Any]:
         "mean_iou": masks.mean_iou,
         "worst_iou": masks.worst_iou,
         "worst_photo": masks.worst_photo,
+        "session_iou": masks.session_iou,
+        "worst_session_iou": masks.worst_session_iou,
+        "worst_session_photo": masks.worst_session_photo,
         "truth": None
         if truth is None
         else {
@@ -116,6 +119,7 @@ def _case(case: Case) -> dict[str, Any]:
         "photo": case.name,
         "clicks": [[c.x, c.y, c.label] for c in case.clicks],
         "ious": _rounded(case.ious),
+        "same_inputs": _rounded(case.same_inputs),
         "reference_truth": _rounded(case.reference_truth),
         "candidate_truth": _rounded(case.candidate_truth),
     }

@@ -15,7 +15,6 @@ from ioebss.calibration.samples import PER_PHOTO, Recorder
 from ioebss.export.masks import CLICKS, planned_steps
 from ioebss.export.pair import Pair
 from ioebss.export.photographs import Photographs
-from ioebss.session import Session
 
 PHOTOS = 10
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
@@ -58,7 +57,7 @@ def record_inputs(pair: Pair, photographs: Photographs) -> list[Inputs]:
         if photograph is None:
             continue
         recorder = Recorder(pair.reference.backend)
-        session = Session(photograph.image, pair.manifest, recorder, zoom=pair.manifest.zoom)
+        session = pair.open(recorder, photograph.image)
         for _ in islice(planned_steps(session, photograph), CLICKS):
             pass
         count = min(PER_PHOTO, len(recorder.inputs))

@@ -20,11 +20,21 @@ from PIL import Image
 
 from ioebss import backends
 from ioebss.clicks import Click
-from ioebss.errors import BackendError, DataError, MissingExtraError, ModelError, ProofError
+from ioebss.errors import (
+    BackendError,
+    DataError,
+    IoebssError,
+    MissingExtraError,
+    ModelError,
+    OutputError,
+    ProofError,
+    UsageError,
+)
 from ioebss.export import prove as prove_module
 from ioebss.export.masks import CLICKS, Case, against_truth
 from ioebss.export.photographs import SEED, Alone, WithObjects, photo_paths, seeded_click
 from ioebss.export.proof import LIMITS, Limits, Proof, Stage, Subject, table
+from ioebss.export.proof_cli import proof_parser, prove_command
 from ioebss.export.prove import Request, prove, prove_or_refuse
 from ioebss.manifest import Manifest, read_manifest, sha256_of, write_manifest
 from ioebss.progress import Progress
@@ -92,8 +102,8 @@ def shift_bias(amount: float) -> Change:
     return change
 
 
-def discs(clicks: list[Click], bias: float) -> np.ndarray:
-    """The mask that the runtime makes of `disc_graph` without its previous mask, by OpenCV."""
+def answer(clicks: list[Click]) -> np.ndarray:
+    """The logits of `disc_graph` without bias and previous mask, by OpenCV."""
     total = np.zeros((SIDE, SIDE), np.float32)
     rows, columns = np.mgrid[:SIDE, :SIDE]
     for label, sign in ((1, 1.0), (0, -1.0)):
@@ -104,17 +114,27 @@ def discs(clicks: list[Click], bias: float) -> np.ndarray:
         total += sign * cv2.boxFilter(
             plane, -1, (21, 21), normalize=False, borderType=cv2.BORDER_CONSTANT
         )
-    logits = np.rint(total) + bias
+    return np.rint(total)
+
+
+def discs(clicks: list[Click], bias: float) -> np.ndarray:
+    """The mask that the runtime makes of `disc_graph` without its previous mask."""
+    logits = answer(clicks) + bias
+    rows, columns = np.mgrid[:SIDE, :SIDE]
     for c in clicks:  # each is obeyed: what is not on its side gets a disc of radius 3
         sign = 1 if c.label == 1 else -1
         if sign * logits[c.y, c.x] <= 0:
             near = (rows - c.y) ** 2 + (columns - c.x) ** 2 <= 9
             logits[near & (sign * logits < 1)] = sign
-    return logits > 0
+    mask = logits > 0
+    for c in clicks:
+        mask[c.y, c.x] = c.label == 1
+    return mask
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    return float((a & b).sum() / (a | b).sum())
+    union = (a | b).sum()
+    return float((a & b).sum() / union) if union else 1.0
 
 
 def test_a_model_equals_itself(pair: Callable[..., tuple[Path, Path]], photos: Path) -> None:
@@ -137,6 +157,7 @@ def test_masks_are_compared_as_by_hand(
     request = Request(*pair(shift_bias(-40.5)), Alone(photo_paths(photos)))
     proof = prove(request, QUIET)
     expected: list[list[float]] = []
+    same: list[list[float]] = []
     for number in range(3):
         rng = np.random.default_rng([SEED, number])
         clicks = [seeded_click(k, SIDE, SIDE, rng) for k in range(CLICKS)]
@@ -146,21 +167,31 @@ def test_masks_are_compared_as_by_hand(
                 for k in range(1, CLICKS + 1)
             ]
         )
+        # The networks' answers to the same inputs, before clicks are obeyed.
+        same.append(
+            [
+                overlap(answer(clicks[:k]) - 0.5 > 0, answer(clicks[:k]) - 40.5 > 0)
+                for k in range(1, CLICKS + 1)
+            ]
+        )
     assert proof.masks is not None and proof.values is not None
+    assert [list(c.same_inputs) for c in proof.masks.cases] == same
     assert [list(c.ious) for c in proof.masks.cases] == expected
-    assert proof.masks.mean_iou == pytest.approx(np.mean(expected))
-    assert proof.masks.worst_iou == np.min(expected)
+    assert proof.masks.session_iou == pytest.approx(np.mean(expected))
+    assert proof.masks.worst_session_iou == np.min(expected)
     place = int(np.argmin(np.min(expected, axis=1)))
-    assert proof.masks.worst_photo == "abc"[place] + ".png"
+    assert proof.masks.worst_session_photo == "abc"[place] + ".png"
     assert next(iter(proof.masks.pictures)) == place
     assert proof.values.maximum == pytest.approx(40)
     assert proof.values.percentiles["50"] == pytest.approx(40)
     assert proof.status == "failed"
+    assert proof.masks.mean_iou == pytest.approx(np.mean(same))
+    assert proof.masks.worst_iou == np.min(same)
     logit, pixels, mean, worst = proof.words
     assert logit == "a logit differs by 40, allowed 0.001"
     assert "% of the mask pixels differ on identical inputs, allowed 0.01 %" in pixels
-    assert mean == f"mean IoU with the reference {np.mean(expected):.4f}, demanded 0.99"
-    assert f"IoU {np.min(expected):.4f} with the reference on" in worst
+    assert mean == f"mean IoU with the reference {np.mean(same):.4f}, demanded 0.99"
+    assert f"IoU {np.min(same):.4f} with the reference on" in worst
 
 
 def test_each_model_clicks_at_its_own_errors(pair: Callable[..., tuple[Path, Path]]) -> None:
@@ -190,9 +221,9 @@ def test_each_model_clicks_at_its_own_errors(pair: Callable[..., tuple[Path, Pat
 
 def test_clicks_to_an_iou_by_hand() -> None:
     cases = [
-        Case("a", (), (), (0.5, 0.86, 0.86, 0.91), (0.5, 0.6, 0.7, 0.85, 0.92)),
-        Case("b", (), (), (0.95, 0.8, 0.8, 0.8, 0.8), (0.85, 0.8, 0.9)),
-        Case("c", (), (), (0.1,), (0.2, 0.3)),  # never: counts as all clicks
+        Case("a", (), (), (), (0.5, 0.86, 0.86, 0.91), (0.5, 0.6, 0.7, 0.85, 0.92)),
+        Case("b", (), (), (), (0.95, 0.8, 0.8, 0.8, 0.8), (0.85, 0.8, 0.9)),
+        Case("c", (), (), (), (0.1,), (0.2, 0.3)),  # never: counts as all clicks
     ]
     truth = against_truth(cases, 6)
     assert truth is not None and truth.objects == 3
@@ -204,7 +235,7 @@ def test_clicks_to_an_iou_by_hand() -> None:
     assert (upper.reference_failures, upper.candidate_failures) == (1, 1)
     assert truth.mean_iou[1] == pytest.approx(((0.86 + 0.8 + 0.1) / 3, (0.6 + 0.8 + 0.3) / 3))
     assert len(truth.mean_iou) == CLICKS
-    assert against_truth([Case("d", (), (1.0,))], 6) is None
+    assert against_truth([Case("d", (), (1.0,), (1.0,))], 6) is None
 
 
 def test_noc_is_demanded(pair: Callable[..., tuple[Path, Path]]) -> None:
@@ -367,18 +398,30 @@ def test_the_command(
     assert (record["status"], record["limits"]["mean_iou"]) == ("passed", 0.5)
     assert [case["photo"] for case in record["cases"]] == ["a.png"]
     assert record["candidate"]["sha256"] == sha256_of(candidate)
-    for arguments, code, text in (
-        ((*proven, "--split", "val"), 2, "--split goes with --data"),
-        ((*proven, "--mean-iou", "2"), 2, "--mean-iou 2.0: it must be 0 to 1"),
-        ((*proven, "--noc", "-1"), 2, "--noc -1.0: it must be 0 or more"),
-        ((*proven, "--proof-photos", "0"), 2, "it must be 1 or more"),
-        ((*proven, "--backend", "none"), 2, "no backend 'none'"),
-        ((*proven, "--report", candidate), 1, "is a file; name a folder"),
-        ((*proven, "--report", "no/where"), 1, "make it first"),
-        (("ioebss-export", "--verify", reference), 2, "expected 2 arguments"),
-        (("ioebss-export", "--verify", reference, photos / "a.png"), 1, "has no manifest"),
-    ):
-        result = command(*arguments)
-        assert result.returncode == code, (arguments, result.stderr)
-        assert text in result.stderr
-        assert "Traceback" not in result.stderr
+    result = command("ioebss-export", "--verify", reference, photos / "a.png")
+    assert result.returncode == 1 and "has no manifest" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        (("--split", "val"), UsageError, "--split goes with --data"),
+        (("--mean-iou", "2"), UsageError, "--mean-iou 2.0: it must be 0 to 1"),
+        (("--session-iou", "nan"), UsageError, "--session-iou nan: it must be 0 to 1"),
+        (("--noc", "-1"), UsageError, "--noc -1.0: it must be 0 or more"),
+        (("--proof-photos", "0"), UsageError, "it must be 1 or more"),
+        (("--backend", "none"), UsageError, "no backend 'none'"),
+        (("--report", "no/where"), OutputError, "make it first"),
+        (("--photos", "no"), DataError, "holds no photo"),
+    ],
+)
+def test_usage(
+    pair: Callable[..., tuple[Path, Path]],
+    options: tuple[str, str],
+    error: type[IoebssError],
+    words: str,
+) -> None:
+    arguments = proof_parser().parse_args(["--verify", *map(str, pair()), *options])
+    with pytest.raises(error, match=words):
+        prove_command(arguments)
