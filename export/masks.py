@@ -10,7 +10,7 @@ turn one into the other. What that is worth is for the truth to say: mean IoU an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -177,15 +177,21 @@ class MaskAgreement:
 def planned_steps(
     session: InteractiveSession, photograph: Photograph, max_clicks: int = MAX_CLICKS
 ) -> Iterator[Step]:
-    """Clicks on a photo: of the robot user where the object is known, seeded otherwise."""
+    """Clicks on a photo: of the robot user where the object is known. Otherwise seeded ones, of a
+    user for whom the session's mask is right: clicks at odds with it would leave pixels undecided
+    everywhere, and what two models make of those says nothing."""
     if photograph.truth is not None:
         yield from steps(session, photograph.truth, photograph.valid, max_clicks)
         return
     rng = np.random.default_rng([SEED, photograph.number])
     height, width = photograph.valid.shape
+    mask: Mask | None = None
     for number in range(min(CLICKS, max_clicks)):
         click = seeded_click(number, height, width, rng)
-        yield Step(click, session.click(click.x, click.y, click.label), 0.0)
+        if mask is not None:
+            click = replace(click, label=int(mask[click.y, click.x]))
+        mask = session.click(click.x, click.y, click.label)
+        yield Step(click, mask, 0.0)
 
 
 def compare_on(

@@ -160,7 +160,13 @@ def test_masks_are_compared_as_by_hand(
     same: list[list[float]] = []
     for number in range(3):
         rng = np.random.default_rng([SEED, number])
-        clicks = [seeded_click(k, SIDE, SIDE, rng) for k in range(CLICKS)]
+        clicks: list[Click] = []
+        for k in range(CLICKS):
+            click = seeded_click(k, SIDE, SIDE, rng)
+            if clicks:  # a user who agrees with the reference
+                agreed = int(discs(clicks, -0.5)[click.y, click.x])
+                click = replace(click, label=agreed)
+            clicks.append(click)
         expected.append(
             [
                 overlap(discs(clicks[:k], -0.5), discs(clicks[:k], -40.5))
