@@ -1,38 +1,73 @@
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
+import cv2
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from scipy import ndimage, special
 from torch.nn import functional as F
 
 from ioebss import resampling
 from ioebss.windows import Window
 
 
-def area_weights(length: int, out: int) -> np.ndarray:
-    """How much of each source pixel lies in each target pixel: the definition, cell by cell."""
-    weights = np.zeros((out, length))
-    scale = length / out
-    for i in range(out):
-        for j in range(length):
-            overlap = min((i + 1) * scale, j + 1) - max(i * scale, j)
-            weights[i, j] = max(0, overlap) / scale
-    return weights
+def weights_by_definition(length: int, out: int) -> list[list[Fraction]]:
+    """How much each source pixel counts in each target pixel, in exact fractions: the share of the
+    covered area where it shrinks, linear interpolation between pixel centres where it grows."""
+    table = [[Fraction(0)] * length for _ in range(out)]
+    scale = Fraction(length, out)
+    for i, row in enumerate(table):
+        if out < length:
+            for j in range(length):
+                overlap = min((i + 1) * scale, j + 1) - max(i * scale, j)
+                row[j] = max(Fraction(0), overlap) / scale
+        else:
+            centre = min(max((i + Fraction(1, 2)) * scale - Fraction(1, 2), 0), length - 1)
+            before = math.floor(centre)
+            row[before] += 1 - (centre - before)
+            row[min(before + 1, length - 1)] += centre - before
+    return table
 
 
-@settings(max_examples=40)
-@given(st.integers(9, 60), st.integers(9, 60), st.integers(1, 9), st.integers(1, 9))
-def test_shrinking_is_the_mean_of_the_covered_area(h: int, w: int, oh: int, ow: int) -> None:
+def rounded_once(value: Fraction) -> np.float32:
+    """Numerator and denominator are small enough that dividing in float64 rounds correctly."""
+    return np.float32(value.numerator / value.denominator)
+
+
+sides = st.one_of(st.integers(1, 12), st.integers(1, 60))
+
+
+@settings(max_examples=60)
+@given(sides, sides, st.integers(1, 9), st.integers(1, 9), st.booleans())
+def test_a_photo_is_resized_exactly_and_rounded_once(
+    h: int, w: int, oh: int, ow: int, little: bool
+) -> None:
+    """In every pixel the very float32 next to the exact result, whatever the strips."""
     photo = np.random.default_rng(h * 61 + w).integers(0, 256, (h, w, 3), np.uint8)
-    expected = np.einsum(
-        "ij,jkc,lk->cil", area_weights(h, oh), photo.astype(float), area_weights(w, ow)
-    )
-    actual = resampling.photo_to_network(photo, oh, ow)
-    assert actual.dtype == np.float32
-    np.testing.assert_allclose(actual, expected, atol=1e-3)
+    rows, columns = weights_by_definition(h, oh), weights_by_definition(w, ow)
+    with pytest.MonkeyPatch.context() as patch:
+        if little:
+            patch.setattr(resampling, "_STRIP", 1)
+        actual = resampling.photo_to_network(photo, oh, ow)
+    assert actual.dtype == np.float32 and actual.shape == (3, oh, ow)
+    for y, x in {(0, 0), (oh - 1, ow - 1), (oh // 2, ow // 3), (oh // 3, ow // 2)}:
+        for channel in range(3):
+            exact = sum(
+                (
+                    a * b * int(photo[j, k, channel])
+                    for j, a in enumerate(rows[y])
+                    if a
+                    for k, b in enumerate(columns[x])
+                    if b
+                ),
+                Fraction(0),
+            )
+            assert actual[channel, y, x] == rounded_once(exact)
 
 
 @settings(max_examples=20)
@@ -45,11 +80,26 @@ def test_growing_is_bilinear_as_in_torch(h: int, w: int, oh: int, ow: int) -> No
     np.testing.assert_allclose(actual, expected.numpy(), atol=1e-3)
 
 
-def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    photo = np.random.default_rng(0).integers(0, 256, (301, 403, 3), np.uint8)
-    whole = resampling.photo_to_network(photo, 48, 64)
-    monkeypatch.setattr(resampling, "STRIP_PIXELS", 403 * 7)
-    np.testing.assert_array_equal(resampling.photo_to_network(photo, 48, 64), whole)
+@settings(max_examples=20)
+@given(st.integers(9, 300), st.integers(9, 300), st.integers(1, 9), st.integers(1, 9))
+def test_shrinking_is_area_resampling_as_in_opencv(h: int, w: int, oh: int, ow: int) -> None:
+    photo = np.random.default_rng(h * 61 + w).integers(0, 256, (h, w, 3), np.uint8)
+    expected = cv2.resize(photo.astype(np.float32), (ow, oh), interpolation=cv2.INTER_AREA)
+    actual = resampling.photo_to_network(photo, oh, ow)
+    np.testing.assert_allclose(actual, expected.transpose(2, 0, 1), atol=1e-3)
+
+
+def test_a_photo_far_wider_than_high_stays_exact() -> None:
+    """The sums exceed 31 bits here, and the columns come first."""
+    photo = np.full((1, 3_000_001, 3), 255, np.uint8)
+    photo[0, ::2] = 0
+    actual = resampling.photo_to_network(photo, 16, 320)
+    columns = resampling.taps(3_000_001, 320)
+    exact = [
+        rounded_once(Fraction(255 * sum(int(w) for j, w in taps if j % 2), 3_000_001))
+        for taps in (zip(columns[0][:, i], columns[1][:, i], strict=True) for i in (0, 7, 319))
+    ]
+    np.testing.assert_array_equal(actual[0, 3, [0, 7, 319]], exact)
 
 
 @st.composite
@@ -94,6 +144,21 @@ def test_a_mask_becomes_coverage() -> None:
 
 def test_sigmoid_does_not_overflow() -> None:
     with np.errstate(all="raise"):
-        values = resampling.sigmoid(np.array([-1e4, -1, 0, 1, 1e4], np.float32))
-    expected = [0, 0.26894142, 0.5, 0.73105858, 1]
-    np.testing.assert_allclose(values, expected, atol=1e-6)
+        values = resampling.sigmoid(np.array([-np.inf, -1e4, -1, 0, 1, 1e4, np.inf], np.float32))
+    expected = [0, 0, 0.26894142, 0.5, 0.73105858, 1, 1]
+    np.testing.assert_allclose(values, expected, atol=1e-7)
+
+
+def test_sigmoid_is_accurate_everywhere() -> None:
+    x = np.concatenate([np.linspace(-90, 90, 200_001), np.linspace(-2, 2, 200_001)])
+    x = x.astype(np.float32)
+    values = resampling.sigmoid(x)
+    exact = special.expit(x.astype(np.float64))
+    assert np.abs(values - exact).max() < 1.2e-7  # a float32 just below 1 is 6e-8 from the next
+    near = np.abs(x) < 80
+    assert (np.abs(values - exact) / exact)[near].max() < 4e-7
+    assert (np.diff(values[:200_001]) >= 0).all()
+
+
+def test_nothing_is_known_where_a_logit_is_not_a_number() -> None:
+    assert resampling.sigmoid(np.array([np.nan], np.float32))[0] < 1e-30
