@@ -14,7 +14,7 @@ from ioebss.manifest import MAX_SIDE, check_graph, read_manifest
 from ioebss.session import Session
 
 BUNDLED = Path(__file__).parent / "models" / "default.onnx"
-BUNDLED_INT8 = BUNDLED.with_name("default.int8.onnx")  # about half the time on CPUs with VNNI
+BUNDLED_INT8 = BUNDLED.with_name("default.int8.cpu.onnx")  # about half the time on CPUs with VNNI
 
 
 class Segmenter:
