@@ -1,0 +1,31 @@
+"""The kernels, compiled for the host."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ioebss import kernels
+
+
+def compile_host(source: Path, output: Path, *options: str) -> None:
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler here")
+    command = [compiler, "-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
+    command += [*options, f"-I{kernels.FOLDER}", str(source), "-o", str(output)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.fixture(scope="session")
+def host_kernels(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The very kernels of the fatbin, run by one thread of the host: each is a function that takes
+    the address of a `Look`."""
+    library = tmp_path_factory.mktemp("kernels") / "host.so"
+    compile_host(kernels.FOLDER / "host.cpp", library, "-shared", "-fPIC")
+    return ctypes.CDLL(str(library))
