@@ -23,6 +23,7 @@ from ioebss.evaluation.record import record
 from ioebss.evaluation.result_files import read_instances, write_result
 from ioebss.evaluation.summary import summarise
 from ioebss.evaluation.tables import format_summary
+from ioebss.precision import EXACT
 from ioebss.progress import Progress
 from ioebss.segmenter import BUNDLED, Segmenter
 from ioebss.trainer.datasets import open_dataset
@@ -96,6 +97,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     segmenter = Segmenter(
         arguments.model,
         backend=arguments.backend,
+        precision=EXACT,
         threads=arguments.threads,
         size=arguments.size,
         zoom=not arguments.no_zoom,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ioebss.errors import DataError
 from ioebss.overlap import iou
+from ioebss.precision import EXACT
 from ioebss.progress import Progress
 from ioebss.segmenter import Segmenter
 from ioebss.simulation import centre_click
@@ -93,8 +94,10 @@ def compare_masks(
         ModelError: a model cannot be loaded.
         DataError: no photo has an object that is large enough.
     """
-    # By name: with "auto" a graph for CPUs could be proven on another engine.
-    models = tuple(Segmenter(m, backend="onnxruntime-cpu") for m in (reference, candidate))
+    # By name and exactly: with "auto" another engine or another file could be proven.
+    models = tuple(
+        Segmenter(m, backend="onnxruntime-cpu", precision=EXACT) for m in (reference, candidate)
+    )
     overlaps: list[tuple[float, str]] = []
     truths: list[list[tuple[float, float]]] = [[] for _ in range(CLICKS)]
     chosen = np.linspace(0, len(dataset) - 1, min(max_photos, len(dataset))).astype(int)

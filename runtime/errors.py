@@ -38,6 +38,10 @@ class EngineMismatchError(BackendError):
     that differs, both values, and the command that rebuilds it."""
 
 
+class DeviceMemoryError(BackendError):
+    """The GPU has no memory left for what was to be done; other work there may be using it."""
+
+
 class MissingExtraError(BackendError):
     """An optional dependency is missing; the message holds the pip line to type."""
 
