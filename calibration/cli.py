@@ -57,29 +57,21 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{output}: name the ranges file .json, and not like the model's manifest")
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent} is not a folder; make it first")
-    from ioebss.calibration.ranges import ONE_SHAPE, Ranges, measure_ranges, write_ranges
-    from ioebss.calibration.samples import network_inputs
-    from ioebss.manifest import check_graph, read_manifest
+    from ioebss.calibration.measure import calibrated
+    from ioebss.calibration.ranges import write_ranges
     from ioebss.progress import Progress
     from ioebss.trainer.datasets import open_dataset
 
-    manifest = read_manifest(arguments.model)
-    check_graph(arguments.model, manifest)
-    if manifest.precision != "fp32":
-        raise UsageError(f"{arguments.model} is {manifest.precision}; calibrate the float32 model")
-    dataset = open_dataset(arguments.data, arguments.split)
-    one_shape = arguments.method in ONE_SHAPE
-    inputs = network_inputs(
-        arguments.model, dataset, arguments.photos, arguments.seed, one_shape, Progress()
+    ranges = calibrated(
+        arguments.model,
+        open_dataset(arguments.data, arguments.split),
+        Progress(),
+        arguments.photos,
+        arguments.method,
+        arguments.seed,
+        data=[path.resolve().name for path in arguments.data],
+        split=arguments.split,
+        command=shlex.join(["ioebss-calibrate", *sys.argv[1:]]),
     )
-    ranges, count = measure_ranges(arguments.model, inputs, arguments.method)
-    samples = {
-        "inputs": count,
-        "photos": min(arguments.photos, len(dataset)),
-        "seed": arguments.seed,
-        "data": [path.resolve().name for path in arguments.data],
-        "split": arguments.split,
-        "command": shlex.join(["ioebss-calibrate", *sys.argv[1:]]),
-    }
-    write_ranges(Ranges(manifest.sha256, arguments.method, ranges, samples), output)
+    write_ranges(ranges, output)
     print(output)

@@ -6,34 +6,27 @@ VNNI take; other placements run in float after all.
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, shape_inference
+from onnx import TensorProto
 
+from ioebss.calibration.graph_parts import (
+    Census,
+    before_the_network,
+    behind_the_network,
+    convolutions,
+    element_types,
+    load_typed,
+    named_like,
+)
 from ioebss.calibration.ranges import Ranges
-from ioebss.errors import ModelError, UsageError
+from ioebss.errors import ModelError
 
 # ReLU6 is Clip: it costs nothing, the quantiser's own limits take its place.
 OPERATIONS = ("Conv", "Add", "Concat", "Resize", "Clip", "Relu")
-
-
-@dataclass(frozen=True)
-class Census:
-    """Convolutions of a quantised graph after ONNX Runtime's optimisation.
-
-    Attributes:
-        eight_bit: how many run in 8 bits.
-        in_float: how many do not.
-    """
-
-    eight_bit: int
-    in_float: int
 
 
 def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[str] = ()) -> Census:
@@ -46,13 +39,14 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
         model: ONNX file.
         ranges: of its activations.
         output: the file to write.
-        keep: convolutions whose weight's name contains one of these texts stay in float32 too.
+        keep: convolutions whose name, or weight's name, contains one of these texts stay in
+            float32 too.
 
     Returns:
         What the graph does in 8 bits.
 
     Raises:
-        UsageError: a text of `keep` is in no weight's name.
+        UsageError: a text of `keep` is in no name.
         ModelError: an activation has no range, or a convolution would not run in 8 bits.
     """
     from onnxruntime.quantization import (
@@ -62,7 +56,7 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
         TensorsData,
     )
 
-    graph = shape_inference.infer_shapes(onnx.load(model))
+    graph = load_typed(model)
     in_float = _nodes_in_float(graph, keep)
     limits = {k: (np.float32(v[0]), np.float32(v[1])) for k, v in ranges.ranges.items()}
     quantiser = QDQQuantizer(
@@ -83,7 +77,7 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
         raise ModelError(f"{model} cannot be quantised with these ranges: {error}") from None
     onnx.save(quantiser.model.model, output)
     census = take_census(output)
-    kept = sum(n.op_type == "Conv" and n.name in in_float for n in graph.graph.node)
+    kept = sum(node.name in in_float for node in convolutions(graph))
     if census.in_float != kept:
         raise ModelError(
             f"{census.in_float} convolutions run in float32 after quantising, not {kept}: this "
@@ -93,44 +87,16 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
 
 
 def _nodes_in_float(graph: onnx.ModelProto, keep: Sequence[str]) -> set[str]:
-    nodes = graph.graph.node
-    convolutions = [node for node in nodes if node.op_type == "Conv"]
-    if not convolutions:
-        raise ModelError("the graph has no convolution: there is nothing to quantise")
-    makers = {name: node for node in nodes for name in node.output}
-    users: dict[str, list[Any]] = defaultdict(list)
-    for node in nodes:
-        for name in node.input:
-            users[name].append(node)
-    before = _reached(
-        convolutions[0].input[:1], lambda n: [makers[n]] if n in makers else [], "input"
-    )
-    after = _reached(convolutions[-1].output, lambda n: users[n], "output")
-    values = (*graph.graph.value_info, *graph.graph.input, *graph.graph.output)
-    kinds = {value.name: value.type.tensor_type.elem_type for value in values}
+    """The edges, what computes shapes, and what is asked for."""
+    types = element_types(graph)
     shapes = {
         node.name
-        for node in nodes
+        for node in graph.graph.node
         if node.op_type in OPERATIONS
-        and any(kinds.get(n, TensorProto.FLOAT) != TensorProto.FLOAT for n in node.output)
+        and any(types.get(n, TensorProto.FLOAT) != TensorProto.FLOAT for n in node.output)
     }
-    kept = {n.name for n in convolutions if any(text in n.input[1] for text in keep)}
-    for text in keep:
-        if not any(text in node.input[1] for node in convolutions):
-            raise UsageError(f"no convolution has weights named like {text!r}")
-    return before | after | shapes | kept | {convolutions[-1].name}
-
-
-def _reached(start: Iterable[str], step: Any, side: str) -> set[str]:
-    """Names of the nodes that are reached from some values, towards inputs or outputs."""
-    found: set[str] = set()
-    waiting = list(start)
-    while waiting:
-        for node in step(waiting.pop()):
-            if node.name not in found:
-                found.add(node.name)
-                waiting += getattr(node, side)
-    return found
+    kept = named_like(graph, convolutions(graph), keep, "convolution")
+    return before_the_network(graph) | behind_the_network(graph) | shapes | kept
 
 
 def take_census(model: Path) -> Census:

@@ -1,28 +1,55 @@
-"""`ioebss-export`: a trained run to a model file that the runtime loads."""
+"""`ioebss-export`: a trained run, or a model, to model files that the runtime loads."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
-from dataclasses import asdict, replace
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
+from ioebss.export.naming import (
+    CPU,
+    FP16,
+    ONNX,
+    SUFFIX,
+    TRT,
+    base_of,
+    check_engine_output,
+    default_base,
+    with_ending,
+)
+from ioebss.export.options import (
+    OF_ENGINES,
+    OF_INT8,
+    OF_LOWER_PRECISION,
+    OF_RUNS,
+    add_options,
+)
+from ioebss.progress import Progress
 from ioebss.windows import Zoom
 
+if TYPE_CHECKING:
+    from ioebss.export.compare import MaskThresholds
+    from ioebss.trainer.datasets.scene import SceneDataset
+
 DESCRIPTION = """Export a trained run to one ONNX graph (photo and clicks in, logits out) and its
-manifest, and prove on real photographs that it equals the PyTorch model. Or, with --int8, make an
-8-bit model of a float32 one and prove that its masks are the same but for a few pixels. A failed
-proof leaves no file.
+manifest; or make of a model one in lower precision, or an engine for GPUs. Everything is proven on
+real photographs first: a run's graph must equal the PyTorch model, the masks of a lower precision
+those of float32. A failed proof leaves no file.
 """
 EPILOG = """examples:
   ioebss-export runs/mine -o mine.onnx --zoom
-  ioebss-calibrate mine.onnx --data DATA -o ranges.json
-  ioebss-export mine.onnx -o mine.int8.onnx --int8 --calibration ranges.json --data DATA
+  ioebss-export mine.onnx --fp16
+  ioebss-export mine.onnx --int8 --calibration DATA
+  ioebss-export mine.onnx --fp16 --engine auto
 """
-_ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).items())
 
 
 def main() -> None:
@@ -37,144 +64,208 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "run",
-        type=Path,
-        metavar="RUN",
-        help="folder that ioebss-train wrote; with --int8, a float32 MODEL.onnx",
-    )
-    parser.add_argument("--output", "-o", type=Path, required=True, metavar="MODEL.onnx")
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--size", type=int, help="fixed square input of this side, batch 1")
-    shape.add_argument(
-        "--dynamic", action="store_true", help="open batch, height and width (the default)"
-    )
-    parser.add_argument(
-        "--recommended-sizes",
-        type=_sides,
-        metavar="S,S,...",
-        help="longer sides to recommend, the runtime's default first (the training size)",
-    )
-    parser.add_argument(
-        "--zoom",
-        type=_zoom,
-        nargs="*",
-        metavar="KEY=VALUE",
-        help="have the runtime zoom in on the object; margin, keep, min_side and first as in "
-        f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}); without --zoom it looks at the whole photo",
-    )
-    parser.add_argument(
-        "--photos", type=Path, metavar="DIR", help="photos for the proof (the bundled samples)"
-    )
-    parser.add_argument("--name", help="of the model (the recipe's)")
-    parser.add_argument("--licence", help="terms of the weights, for the manifest")
-    _add_int8(parser.add_argument_group("8 bits, for CPUs"))
+    add_options(parser)
     return parser
 
 
-def _add_int8(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--int8", action="store_true", help="make an 8-bit model")
-    group.add_argument(
-        "--calibration", type=Path, metavar="RANGES.json", help="ranges of ioebss-calibrate"
-    )
-    group.add_argument(
-        "--data",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="photos and masks for the proof, as for ioebss-train; repeatable",
-    )
-    group.add_argument("--split", help="list of these photos (val)")
-    group.add_argument(
-        "--keep-fp32",
-        action="append",
-        metavar="TEXT",
-        help="leave convolutions in float32 whose weight's name contains this; repeatable",
-    )
-    group.add_argument(
-        "--mean-iou",
-        type=float,
-        metavar="IOU",
-        help="demanded of the masks with the float32 model's, 0 to 1 (0.97)",
-    )
-
-
-def _sides(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of sides such as 320,256") from None
-
-
-def _zoom(text: str) -> tuple[str, float]:
-    key, _, value = text.partition("=")
-    try:
-        return key, type(asdict(Zoom())[key])(value)
-    except (KeyError, ValueError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is none of the settings such as {_ZOOM_DEFAULTS}"
-        ) from None
-
-
 def _export(arguments: argparse.Namespace) -> None:
+    _check(arguments)
     try:
-        from ioebss.export.export import export_model
+        import onnx  # noqa: F401
+        import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
             f'exporting needs more than the runtime ({error}); pip install "ioebss[export]"'
         ) from None
-    from ioebss.progress import Progress
+    progress = Progress()
+    with _float32(arguments, progress) as model:
+        if arguments.fp16:
+            model = _export_fp16(arguments, model, progress)
+        elif arguments.int8:
+            model = _export_int8(arguments, model, progress)
+        if arguments.engine:
+            _export_engine(arguments, model, progress)
 
-    if arguments.int8:
-        _export_int8(arguments)
-        return
-    _refuse(arguments, "goes with --int8", "calibration", "data", "split", "keep_fp32", "mean_iou")
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuses what would be ignored and what cannot be written, before the work is done."""
+    lower = arguments.fp16 or arguments.int8
+    if _is_model(arguments):
+        _refuse(arguments, "goes with a RUN only: the model has it", OF_RUNS)
+        if not lower and not arguments.engine:
+            name = arguments.source or "the bundled model"
+            raise UsageError(f"{name} is exported already; say --fp16, --int8 or --engine")
+    if not lower:
+        _refuse(arguments, "goes with --fp16 or --int8", OF_LOWER_PRECISION)
+    if not arguments.int8:
+        _refuse(arguments, "goes with --int8", OF_INT8)
+    if not arguments.engine:
+        _refuse(arguments, "goes with --engine", OF_ENGINES)
+    if arguments.int8 and not arguments.calibration:
+        raise UsageError(
+            "--int8 needs --calibration: RANGES.json of ioebss-calibrate, or a folder of photos "
+            "and masks"
+        )
+    if arguments.split and not arguments.data and not arguments.calibration:
+        raise UsageError("--split goes with --data")
+    if arguments.output and arguments.output.suffix not in (ONNX, SUFFIX):
+        raise UsageError(f"{arguments.output}: a model is written as {ONNX}, an engine as {SUFFIX}")
+    if arguments.engine and arguments.output:
+        check_engine_output(_engine_output(arguments, "tensorrt"))
+
+
+def _refuse(arguments: argparse.Namespace, reason: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        if getattr(arguments, name) not in (None, False):
+            raise UsageError(f"--{name.replace('_', '-')} {reason}")
+
+
+# -- where from, where to --------------------------------------------------------------------------
+
+
+def _source(arguments: argparse.Namespace) -> Path:
+    from ioebss.segmenter import BUNDLED
+
+    return Path(arguments.source or BUNDLED)
+
+
+def _is_model(arguments: argparse.Namespace) -> bool:
+    return _source(arguments).suffix == ONNX
+
+
+def _base(arguments: argparse.Namespace) -> Path:
+    """What all outputs are named after."""
+    return base_of(arguments.output) if arguments.output else default_base(_source(arguments))
+
+
+def _onnx_output(arguments: argparse.Namespace, ending: str = "") -> Path:
+    """The very file that was asked for where it is the only one, else one named after it."""
+    asked: Path | None = arguments.output
+    if asked and asked.suffix == ONNX:
+        return asked
+    return with_ending(_base(arguments), ending + ONNX)
+
+
+def _engine_output(arguments: argparse.Namespace, flavour: str) -> Path:
+    asked: Path | None = arguments.output
+    if asked and asked.suffix == SUFFIX:
+        return asked
+    return with_ending(_base(arguments), f".{flavour}{SUFFIX}")
+
+
+def _command() -> str:
+    return shlex.join(["ioebss-export", *sys.argv[1:]])
+
+
+# -- what is made ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _float32(arguments: argparse.Namespace, progress: Progress) -> Iterator[Path]:
+    """The float32 model: the one that is named, or a run's, exported. That one is handed over
+    unless only a lower precision is wanted."""
+    if _is_model(arguments):
+        yield _source(arguments)
+    elif arguments.fp16 or arguments.int8:
+        with tempfile.TemporaryDirectory(prefix="ioebss-run-") as folder:
+            yield _export_run(arguments, Path(folder) / "float32.onnx", progress)
+    else:
+        output = _onnx_output(arguments)
+        yield _export_run(arguments, output, progress)
+        print(output)
+
+
+def _export_run(arguments: argparse.Namespace, output: Path, progress: Progress) -> Path:
+    from ioebss.export.export import export_model
+
     export_model(
-        arguments.run,
-        arguments.output,
-        Progress(),
+        arguments.source,
+        output,
+        progress,
         arguments.size,
         arguments.photos,
         arguments.recommended_sizes,
         zoom=None if arguments.zoom is None else Zoom(**dict(arguments.zoom)),
         name=arguments.name,
         licence=arguments.licence,
-        command=shlex.join(["ioebss-export", *sys.argv[1:]]),
+        command=_command(),
     )
-    print(arguments.output)
+    return output
 
 
-def _export_int8(arguments: argparse.Namespace) -> None:
+def _export_fp16(arguments: argparse.Namespace, model: Path, progress: Progress) -> Path:
+    from ioebss.export.fp16 import export_fp16
+    from ioebss.export.proven import FP16 as LIMITS
+
+    output = _onnx_output(arguments, FP16)
+    export_fp16(
+        model,
+        output,
+        _photographs(arguments, progress),
+        progress,
+        arguments.keep_fp32 or [],
+        _thresholds(arguments, LIMITS),
+        _command(),
+    )
+    print(output)
+    return output
+
+
+def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress) -> Path:
+    """Writes both graphs; returns the one that engines are built of."""
     from ioebss.export.compare import INT8
-    from ioebss.export.int8 import export_int8
-    from ioebss.progress import Progress
+    from ioebss.export.int8 import export_int8, ranges_for
+
+    base = _base(arguments)
+    outputs = [with_ending(base, ending + ONNX) for ending in (CPU, TRT)]
+    photographs = _photographs(arguments, progress)
+    export_int8(
+        model,
+        *outputs,
+        ranges_for(model, arguments.calibration, progress, _command()),
+        photographs,
+        progress,
+        arguments.keep_fp32 or [],
+        _thresholds(arguments, INT8),
+        _command(),
+    )
+    for output in outputs:
+        print(output)
+    return outputs[1]
+
+
+def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progress) -> None:
+    from ioebss.export.engine import export_engine, profiles_for
+    from ioebss.export.engine_builder import BuildOptions
+    from ioebss.export.toolchain import open_toolchain
+    from ioebss.manifest import read_manifest
+
+    profiles = profiles_for(read_manifest(model), arguments.sizes, arguments.max_batch or 1)
+    toolchain = open_toolchain(arguments.engine, progress)
+    output = _engine_output(arguments, toolchain.flavour)
+    options = BuildOptions(
+        arguments.workspace, arguments.optimisation_level, arguments.compute_capability or ()
+    )
+    export_engine(
+        model, output, toolchain, progress, profiles, options, arguments.cache, _command()
+    )
+    print(output)
+
+
+def _photographs(arguments: argparse.Namespace, progress: Progress) -> SceneDataset:
+    """What the proof is made on."""
+    from ioebss.export.sample_scenes import SampleScenes
     from ioebss.trainer.datasets import open_dataset
 
-    options = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
-    _refuse(arguments, "does not go with --int8: the float32 model has it", *options)
-    mean = INT8.mean if arguments.mean_iou is None else arguments.mean_iou
-    if not 0 <= mean <= 1:
-        raise UsageError(f"--mean-iou {mean}: it must be 0 to 1")
-    if not arguments.calibration or not arguments.data:
-        raise UsageError(
-            "--int8 needs --calibration RANGES.json (of ioebss-calibrate) and --data DIR (photos "
-            "with masks for the proof)"
-        )
-    export_int8(
-        arguments.run,
-        arguments.output,
-        arguments.calibration,
-        open_dataset(arguments.data, arguments.split or "val"),
-        Progress(),
-        arguments.keep_fp32 or [],
-        replace(INT8, mean=mean),
-        shlex.join(["ioebss-export", *sys.argv[1:]]),
-    )
-    print(arguments.output)
+    folders = arguments.data
+    if not folders and arguments.calibration and arguments.calibration.is_dir():
+        folders = [arguments.calibration]
+    if folders:
+        return open_dataset(folders, arguments.split or "val")
+    progress.say("proving on the bundled sample photographs; --data DIR proves it on yours")
+    return SampleScenes()
 
 
-def _refuse(arguments: argparse.Namespace, reason: str, *names: str) -> None:
-    """Refuses options that would be ignored."""
-    for name in names:
-        if getattr(arguments, name) not in (None, False):
-            raise UsageError(f"--{name.replace('_', '-')} {reason}")
+def _thresholds(arguments: argparse.Namespace, demanded: MaskThresholds) -> MaskThresholds:
+    given = {"mean": arguments.mean_iou, "worst": arguments.worst_iou}
+    return replace(demanded, **{k: v for k, v in given.items() if v is not None})

@@ -1,94 +1,123 @@
-"""A float32 model to one in 8 bits, proven on real photographs before anything is written."""
+"""A float32 model to two in 8 bits, one for CPUs and one for TensorRT, from one calibration; both
+proven before anything is handed over.
+"""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ioebss.atomic import write_atomically
 from ioebss.calibration.cpu_graph import quantise_for_cpu
-from ioebss.calibration.ranges import read_ranges
-from ioebss.errors import ProofError, UsageError
-from ioebss.export.compare import INT8, MaskProof, MaskThresholds, compare_masks
+from ioebss.calibration.graph_parts import Census
+from ioebss.calibration.measure import SPLIT, calibrated
+from ioebss.calibration.ranges import Ranges, read_ranges
+from ioebss.calibration.trt_graph import quantise_for_trt
+from ioebss.errors import UsageError
+from ioebss.export.compare import INT8, MaskThresholds
 from ioebss.export.export import check_output
-from ioebss.manifest import check_graph, read_manifest, sha256_of, write_manifest
+from ioebss.export.fp16 import float32_manifest
+from ioebss.export.proven import Draft, hand_over
+from ioebss.manifest import Manifest, sha256_of
 from ioebss.progress import Progress
+from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
 
+Quantise = Callable[[Path, Ranges, Path, Sequence[str]], Census]
+REMEDY = "try --keep-fp32 for the first layers, more photos, or another --method of calibration"
+CPU, TENSORRT = "cpu", "tensorrt"  # what a graph is made for: "target" in its manifest
 
-def export_int8(
-    model: Path,
-    output: Path,
-    calibration: Path,
-    photographs: SceneDataset,
-    progress: Progress,
-    keep: Sequence[str] = (),
-    thresholds: MaskThresholds = INT8,
-    command: str = "",
-) -> MaskProof:
-    """Writes the 8-bit model for CPUs and its manifest.
+
+def ranges_for(model: Path, calibration: Path, progress: Progress, command: str = "") -> Ranges:
+    """The ranges that a model is quantised by.
 
     Args:
         model: float32 ONNX file with its manifest.
-        output: the ONNX file to write.
-        calibration: ranges file of `ioebss-calibrate`, made with this model.
-        photographs: with objects, for the proof; others than those of the calibration.
-        keep: convolutions whose weight's name contains one of these texts stay in float32.
-        thresholds: what the proof demands.
+        calibration: ranges file of `ioebss-calibrate`, made with this model; or a folder of photos
+            and masks, which are calibrated on as that command does unless told otherwise.
 
     Raises:
-        ProofError: the masks differ from the float32 model's by more than allowed; nothing is
-            written.
-        UsageError: the model is not float32, or the ranges belong to another one.
-        ModelError, DataError, OutputError: a file cannot be read, used or written.
+        UsageError: the ranges belong to another model.
+        DataError, ImageError, ModelError: a file cannot be read or used.
     """
-    check_output(output)
-    manifest = read_manifest(model)
-    check_graph(model, manifest)
-    if manifest.precision != "fp32":
-        raise UsageError(f"{model} is {manifest.precision} already; give the float32 model")
-    if output.resolve() == model.resolve():
-        raise UsageError(f"{output} is the float32 model itself; choose another --output")
+    manifest = float32_manifest(model)
+    if calibration.is_dir():
+        progress.say(f"calibrating on {calibration}")
+        return calibrated(
+            model,
+            open_dataset([calibration], SPLIT),
+            progress,
+            data=[calibration.resolve().name],
+            split=SPLIT,
+            command=command,
+        )
     ranges = read_ranges(calibration)
     if ranges.sha256 != manifest.sha256:
         raise UsageError(
             f"{calibration} was measured on another model (sha256 {ranges.sha256[:12]}..., not "
             f"{manifest.sha256[:12]}...); run ioebss-calibrate {model}"
         )
-    with tempfile.TemporaryDirectory(prefix="ioebss-export-") as folder:
-        graph = Path(folder) / output.name
-        census = quantise_for_cpu(model, ranges, graph, keep)
-        progress.say(
-            f"{census.eight_bit} convolutions in 8 bits, {census.in_float} in float32; proving"
-        )
-        quantisation = {
-            "from": manifest.sha256,
-            "method": ranges.method,
-            "samples": ranges.samples,
-            "kept_in_float32": list(keep),
-            **asdict(census),
-        }
-        manifest = replace(
-            manifest,
-            name=f"{manifest.name}-int8",
-            precision="int8",
-            sha256=sha256_of(graph),
-            metrics=[],
-            training={**manifest.training, "quantisation": quantisation},
-            command=command,
-        )
-        write_manifest(manifest, graph)
-        proof = compare_masks(model, graph, photographs, progress)
-        progress.say(proof.table())
-        if failures := proof.failures(thresholds):
-            raise ProofError(
-                f"the 8-bit model is not good enough, nothing was written: {failures[0]}; try "
-                "--keep-fp32 for the first layers, more photos, or another --method"
+    return ranges
+
+
+def export_int8(
+    model: Path,
+    for_cpu: Path,
+    for_trt: Path,
+    ranges: Ranges,
+    photographs: SceneDataset,
+    progress: Progress,
+    keep: Sequence[str] = (),
+    thresholds: MaskThresholds = INT8,
+    command: str = "",
+) -> None:
+    """Writes the 8-bit models and their manifests.
+
+    Args:
+        model: float32 ONNX file with its manifest.
+        for_cpu, for_trt: the ONNX files to write.
+        ranges: of the model's activations, see `ranges_for`.
+        photographs: with objects, for the proof; others than those of the calibration.
+        keep: convolutions whose name, or weight's name, contains one of these texts stay in
+            float32.
+        thresholds: what the proof demands.
+
+    Raises:
+        ProofError: the masks differ from the float32 model's by more than allowed; nothing is
+            written.
+        UsageError: the model is not float32, or a text of `keep` is in no name.
+        ModelError, DataError, OutputError: a file cannot be read, used or written.
+    """
+    for output in (for_cpu, for_trt):
+        check_output(output)
+    manifest = float32_manifest(model, for_cpu, for_trt)
+
+    def draft(output: Path, quantise: Quantise, target: str) -> Draft:
+        def write(graph: Path) -> Manifest:
+            census = quantise(model, ranges, graph, keep)
+            progress.say(
+                f"{output.name}: {census.eight_bit} convolutions in 8 bits, {census.in_float} in "
+                "float32"
             )
-        manifest.training["proof"] = asdict(proof)
-        write_atomically(output, lambda path: shutil.copyfile(graph, path))
-        write_manifest(manifest, output)
-    return proof
+            quantisation = {
+                "from": manifest.sha256,
+                "target": target,
+                "method": ranges.method,
+                "samples": ranges.samples,
+                "kept_in_float32": list(keep),
+                **asdict(census),
+            }
+            return replace(
+                manifest,
+                name=f"{manifest.name}-int8",
+                precision="int8",
+                sha256=sha256_of(graph),
+                metrics=[],
+                training={**manifest.training, "quantisation": quantisation},
+                command=command,
+            )
+
+        return Draft(output, write, REMEDY)
+
+    drafts = [draft(for_cpu, quantise_for_cpu, CPU), draft(for_trt, quantise_for_trt, TENSORRT)]
+    hand_over(model, drafts, photographs, thresholds, progress)

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ioebss import kernels
-from ioebss.backends.tensorrt import REMEDIES
 from ioebss.engine_files import TENSORRT, TENSORRT_RTX
 from ioebss.errors import BackendError
 from ioebss.gpu import libcuda
 from ioebss.gpu.pycuda_driver import REMEDY as PYCUDA_REMEDY
 from ioebss.processor import DOT_PRODUCTS, eight_bit_dot_products
+from ioebss.tensorrt_library import MODULES, REMEDIES
 
 PATIENCE = 60  # seconds that a library may take to be imported
 GOOD, MISSING, NOTE = "ok", "missing", "note"
@@ -56,15 +56,8 @@ def examine() -> list[Finding]:
         _here,
         _processor,
         _driver_and_kernels,
-        lambda: [_library("TensorRT", TENSORRT, ("tensorrt",), REMEDIES[TENSORRT])],
-        lambda: [
-            _library(
-                "TensorRT-RTX",
-                TENSORRT_RTX,
-                ("tensorrt_rtx", "tensorrt_rtx_bindings"),
-                REMEDIES[TENSORRT_RTX],
-            )
-        ],
+        lambda: [_tensorrt("TensorRT", TENSORRT)],
+        lambda: [_tensorrt("TensorRT-RTX", TENSORRT_RTX)],
         _onnxruntime,
         lambda: [_library("pycuda", "pycuda", ("pycuda.driver",), PYCUDA_REMEDY)],
         _nvcc,
@@ -146,6 +139,10 @@ def _kernels(gpus: tuple[libcuda.Gpu, ...]) -> Finding:
             )
         text += f"; {fitting[-1]} fits this GPU"
     return Finding("CUDA kernels", GOOD, text, details=images)
+
+
+def _tensorrt(name: str, flavour: str) -> Finding:
+    return _library(name, flavour, MODULES[flavour], REMEDIES[flavour])
 
 
 def _library(name: str, package: str, modules: tuple[str, ...], remedy: str) -> Finding:

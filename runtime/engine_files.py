@@ -228,6 +228,11 @@ def rebuild_command(engine: Path, manifest: EngineManifest, target: Target | Non
         sizes = {max(profile.max[1:]) for profile in wanted} | {max(s[1:]) for s in shapes}
         batches = [*(profile.max[0] for profile in wanted), *(s[0] for s in shapes)]
         words += ["--sizes", ",".join(map(str, sorted(sizes))), "--max-batch", str(max(batches))]
+    chips = manifest.compute_capability
+    if target and target.compute_capability and not manifest.runs_on(target.compute_capability):
+        chips = (target.compute_capability,)
+    if words[3] == TENSORRT_RTX and not any(chip.endswith("+") for chip in chips):
+        words += ["--compute-capability", ",".join(chips)]
     return shlex.join([*words, "-o", engine.name])
 
 
@@ -235,7 +240,8 @@ def rebuild_command(engine: Path, manifest: EngineManifest, target: Target | Non
 
 
 def _differences(manifest: EngineManifest, target: Target) -> list[tuple[str, str, str]]:
-    """Name of the field, what the engine has, what is wanted; the weightiest first."""
+    """In what an engine does not fit: names of fields, what it has, what is wanted; the weightiest
+    first."""
     pairs: list[tuple[str, object, object]] = [
         ("flavour", manifest.flavour, target.flavour),
         ("version", manifest.version, target.version),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from ioebss.engine_files import (
     read_engine,
     read_engine_manifest,
 )
-from ioebss.errors import BackendError, DeviceMemoryError, MissingExtraError, ModelError
+from ioebss.errors import BackendError, DeviceMemoryError, ModelError
 from ioebss.eye import Eye
 from ioebss.gpu.engine import Shape, run_on_device
 from ioebss.gpu.eye import DeviceEye
@@ -30,12 +28,7 @@ from ioebss.gpu.kernels import Kernels
 from ioebss.gpu.libcuda import require_gpu
 from ioebss.gpu.pycuda_driver import PyCudaDriver
 from ioebss.manifest import INPUT, OUTPUT, Manifest, sha256_of
-
-logger = logging.getLogger("ioebss")
-REMEDIES = {
-    TENSORRT: 'pip install "ioebss[gpu]"',
-    TENSORRT_RTX: "pip install tensorrt-rtx",
-}
+from ioebss.tensorrt_library import import_library, make_log
 
 
 class _Engine:
@@ -51,13 +44,12 @@ class _Engine:
     """
 
     name: str
-    modules: tuple[str, ...]
 
     def __init__(self, model: Path, manifest: Manifest, threads: int | None = None) -> None:
         if model.suffix != SUFFIX:
             raise BackendError(f"{model.name} is no engine; ioebss-export --engine builds one")
         gpu = require_gpu()
-        library = import_library(self.name, self.modules)
+        library = import_library(self.name)
         self._path, self._manifest = model, read_engine_manifest(model)
         target = Target(self.name, library.__version__, gpu.compute_capability)
         check_engine(model, self._manifest, target)
@@ -100,14 +92,12 @@ class TensorRT(_Engine):
     """An engine of TensorRT; see `_Engine`."""
 
     name = TENSORRT
-    modules = ("tensorrt",)
 
 
 class TensorRTRTX(_Engine):
     """An engine of TensorRT-RTX; see `_Engine`."""
 
     name = TENSORRT_RTX
-    modules = ("tensorrt_rtx", "tensorrt_rtx_bindings")
 
 
 class _Execution:
@@ -139,40 +129,6 @@ class _Execution:
     def close(self) -> None:
         """See `Execution`."""
         self._context = None
-
-
-def import_library(flavour: str, modules: tuple[str, ...]) -> Any:
-    """TensorRT's or TensorRT-RTX's module.
-
-    Args:
-        modules: names that it goes by.
-
-    Raises:
-        MissingExtraError: it is not installed, or broken.
-    """
-    reasons = []
-    for name in modules:
-        try:
-            return importlib.import_module(name)
-        except ImportError as error:
-            reasons.append(str(error))
-    raise MissingExtraError(f"{flavour} is not usable ({reasons[0]}); {REMEDIES[flavour]}")
-
-
-def make_log(library: Any) -> Any:
-    """A logger for TensorRT that keeps the last error, for messages."""
-
-    class Log(library.ILogger):  # type: ignore[misc]  # the library is known when it runs only
-        def __init__(self) -> None:
-            library.ILogger.__init__(self)
-            self.last = "it does not say why"
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in (library.ILogger.ERROR, library.ILogger.INTERNAL_ERROR):
-                self.last = message.strip().replace("\n", " ")[:300]
-            logger.debug("%s", message)
-
-    return Log()
 
 
 def _check_onnx_beside(engine: Path, manifest: EngineManifest) -> None:

@@ -8,73 +8,28 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
-from ioebss.calibration.cpu_graph import Census, quantise_for_cpu, take_census
+from ioebss.calibration.cpu_graph import quantise_for_cpu, take_census
+from ioebss.calibration.graph_parts import Census
 from ioebss.calibration.ranges import Ranges
 from ioebss.errors import ModelError, UsageError
 
 NAMES = ("stem.weight", "blocks.0.weight", "head.weight", "classifier.weight")
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """Normalisation, four convolutions with ReLU6 between them, subtraction of a constant."""
-    rng = np.random.default_rng(0)
-    channels = (6, 8, 8, 8, 1)
-    nodes = [
-        helper.make_node("Mul", ["input", "scale"], ["scaled"], "normalise"),
-        helper.make_node("Sub", ["out4", "one"], ["logits"], "subtract"),
-    ]
-    constants = [
-        numpy_helper.from_array(np.float32(1 / 128), "scale"),
-        numpy_helper.from_array(np.float32(0.1), "one"),
-        numpy_helper.from_array(np.float32(0), "zero"),
-        numpy_helper.from_array(np.float32(6), "six"),
-    ]
-    value = "scaled"
-    for i, name in enumerate(NAMES, 1):
-        weight = rng.normal(size=(channels[i], channels[i - 1], 3, 3)).astype(np.float32)
-        weight *= 0.5 * rng.uniform(0.1, 1, (channels[i], 1, 1, 1)).astype(np.float32)
-        constants.append(numpy_helper.from_array(weight, name))
-        convolution = helper.make_node("Conv", [value, name], [f"out{i}"], f"conv{i}", pads=[1] * 4)
-        nodes.insert(-1, convolution)
-        if i < 4:
-            clip = helper.make_node("Clip", [f"out{i}", "zero", "six"], [f"relu{i}"], f"clip{i}")
-            nodes.insert(-1, clip)
-            value = f"relu{i}"
-    graph = helper.make_graph(
-        nodes,
-        "small",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 6, "h", "w"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 1, "h", "w"])],
-        constants,
-    )
-    path = tmp_path / "small.onnx"
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.save(made, path)
-    return path
-
-
-def ranges() -> Ranges:
-    values = {f"relu{i}": (0.0, 6.0) for i in (1, 2, 3)}
-    values |= {f"out{i}": (-20.0, 20.0) for i in (1, 2, 3, 4)}
-    values |= {"scaled": (0.0, 2.0), "input": (0.0, 255.0), "logits": (-20.0, 20.0)}
-    return Ranges("", "minmax", values)
-
-
-def test_all_but_the_edges_run_in_8_bits(model: Path, tmp_path: Path) -> None:
+def test_all_but_the_edges_run_in_8_bits(model: Path, ranges: Ranges, tmp_path: Path) -> None:
     output = tmp_path / "out.onnx"
     # The classifier, with what comes after it, stays in float.
-    assert quantise_for_cpu(model, ranges(), output) == Census(eight_bit=3, in_float=1)
-    assert quantise_for_cpu(model, ranges(), output, ["stem"]) == Census(2, 2)
-    assert quantise_for_cpu(model, ranges(), output, ["stem", "blocks.0."]) == Census(1, 3)
+    assert quantise_for_cpu(model, ranges, output) == Census(eight_bit=3, in_float=1)
+    assert quantise_for_cpu(model, ranges, output, ["stem"]) == Census(2, 2)
+    assert quantise_for_cpu(model, ranges, output, ["stem", "blocks.0."]) == Census(1, 3)
     assert take_census(model) == Census(0, 4)
 
 
-def test_scales_follow_from_the_ranges(model: Path, tmp_path: Path) -> None:
+def test_scales_follow_from_the_ranges(model: Path, ranges: Ranges, tmp_path: Path) -> None:
     output = tmp_path / "out.onnx"
-    quantise_for_cpu(model, ranges(), output)
+    quantise_for_cpu(model, ranges, output)
     graph = onnx.load(output).graph
     constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
     quantisers = {n.input[0]: n for n in graph.node if n.op_type == "QuantizeLinear"}
@@ -92,9 +47,9 @@ def test_scales_follow_from_the_ranges(model: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(quantised * scales[:, None, None, None], weight, atol=scales.max())
 
 
-def test_the_answer_is_nearly_the_same(model: Path, tmp_path: Path) -> None:
+def test_the_answer_is_nearly_the_same(model: Path, ranges: Ranges, tmp_path: Path) -> None:
     output = tmp_path / "out.onnx"
-    quantise_for_cpu(model, ranges(), output)
+    quantise_for_cpu(model, ranges, output)
     inputs = np.random.default_rng(1).uniform(0, 255, (1, 6, 40, 40)).astype(np.float32)
     expected, actual = (
         onnxruntime.InferenceSession(str(path)).run(None, {"input": inputs})[0]
@@ -103,9 +58,9 @@ def test_the_answer_is_nearly_the_same(model: Path, tmp_path: Path) -> None:
     assert np.corrcoef(actual.ravel(), expected.ravel())[0, 1] > 0.995
 
 
-def test_what_cannot_be_done(model: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_done(model: Path, ranges: Ranges, tmp_path: Path) -> None:
     output = tmp_path / "out.onnx"
     with pytest.raises(UsageError, match="named like 'nothing'"):
-        quantise_for_cpu(model, ranges(), output, ["nothing"])
+        quantise_for_cpu(model, ranges, output, ["nothing"])
     with pytest.raises(ModelError, match="cannot be quantised with these ranges"):
         quantise_for_cpu(model, Ranges("", "minmax", {}), output)

@@ -1,0 +1,105 @@
+"""A float32 model to one in half precision, proven before it is handed over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ioebss.calibration.measure import calibrated
+from ioebss.errors import UsageError
+from ioebss.export.compare import MaskThresholds
+from ioebss.export.export import check_output
+from ioebss.export.half_graph import to_half
+from ioebss.export.overflow import nodes_in_float
+from ioebss.export.proven import FP16, Draft, hand_over
+from ioebss.export.sample_scenes import SampleScenes
+from ioebss.manifest import Manifest, check_graph, read_manifest, sha256_of
+from ioebss.progress import Progress
+from ioebss.trainer.datasets.scene import SceneDataset
+
+REMEDY = "try --keep-fp32 for the first layers, or for those whose activations are largest"
+
+
+def export_fp16(
+    model: Path,
+    output: Path,
+    photographs: SceneDataset,
+    progress: Progress,
+    keep: Sequence[str] = (),
+    thresholds: MaskThresholds = FP16,
+    command: str = "",
+) -> None:
+    """Writes the model in half precision and its manifest.
+
+    What float16 cannot hold stays in float32: see `ioebss.export.overflow`. For that, activations
+    are measured while the sample photographs are clicked on.
+
+    Args:
+        model: float32 ONNX file with its manifest.
+        output: the ONNX file to write.
+        photographs: for the proof.
+        keep: nodes whose name, or a weight's name, contains one of these texts stay in float32.
+        thresholds: what the proof demands.
+
+    Raises:
+        ProofError: the masks differ from the float32 model's by more than allowed; nothing is
+            written.
+        UsageError: the model is not float32, or a text of `keep` is in no name.
+        ModelError, OutputError: a file cannot be read, used or written.
+    """
+    check_output(output)
+    manifest = float32_manifest(model, output)
+    progress.say("measuring activations on the sample photographs")
+    samples = SampleScenes()
+    ranges = calibrated(model, samples, progress, len(samples)).ranges
+    reasons = nodes_in_float(model, ranges, keep)
+    progress.say(_told(reasons))
+
+    def write(graph: Path) -> Manifest:
+        in_half, in_float = to_half(model, reasons.keys(), graph)
+        progress.say(f"{in_half} convolutions in half precision, {in_float} in float32")
+        half = {
+            "from": manifest.sha256,
+            "kept_in_float32": reasons,
+            "in_half": in_half,
+            "in_float": in_float,
+        }
+        return replace(
+            manifest,
+            name=f"{manifest.name}-fp16",
+            precision="fp16",
+            sha256=sha256_of(graph),
+            metrics=[],
+            training={**manifest.training, "half": half},
+            command=command,
+        )
+
+    hand_over(model, [Draft(output, write, REMEDY)], photographs, thresholds, progress)
+
+
+def float32_manifest(model: Path, *outputs: Path) -> Manifest:
+    """The manifest of a float32 model, checked.
+
+    Raises:
+        UsageError: the model is in a lower precision, or is one of the outputs.
+        ModelError: it or its manifest is missing or damaged.
+    """
+    manifest = read_manifest(model)
+    check_graph(model, manifest)
+    if manifest.precision != "fp32":
+        raise UsageError(f"{model} is {manifest.precision} already; give the float32 model")
+    for output in outputs:
+        if output.resolve() == model.resolve():
+            raise UsageError(f"{output} is the float32 model itself; choose another --output")
+    return manifest
+
+
+def _told(reasons: Mapping[str, str]) -> str:
+    """What stays in float32, in a line or some."""
+    expected = ("normalisation", "asked for")
+    counts = Counter(reason for reason in reasons.values() if reason in expected)
+    others = [f"  {node}: {reason}" for node, reason in reasons.items() if reason not in expected]
+    summary = ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "no node"
+    return "\n".join([f"in float32 stay: {summary}, {len(others)} for their values", *others])

@@ -1,0 +1,199 @@
+"""The options of `ioebss-export`, group by group."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from ioebss.windows import Zoom
+
+_ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).items())
+# Options that only mean something together with another one, for `refuse`.
+OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
+OF_LOWER_PRECISION = ("keep_fp32", "data", "split", "mean_iou", "worst_iou")
+OF_INT8 = ("calibration",)
+OF_ENGINES = (
+    "sizes",
+    "max_batch",
+    "workspace",
+    "optimisation_level",
+    "compute_capability",
+    "cache",
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds all of them."""
+    _add_files(parser)
+    _add_run(parser.add_argument_group("from a RUN"))
+    _add_precision(parser.add_argument_group("lower precision"))
+    _add_proof(parser.add_argument_group("proof of a lower precision"))
+    _add_engine(parser.add_argument_group("engines"))
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        type=Path,
+        nargs="?",
+        metavar="RUN|MODEL.onnx",
+        help="folder that ioebss-train wrote, or a float32 model (the bundled one)",
+    )
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=Path,
+        metavar="FILE",
+        help="the file to write; where there are several, they are named after it (the current "
+        "folder, named after the source)",
+    )
+
+
+def _add_run(group: argparse._ArgumentGroup) -> None:
+    shape = group.add_mutually_exclusive_group()
+    shape.add_argument("--size", type=int, help="fixed square input of this side, batch 1")
+    shape.add_argument(
+        "--dynamic", action="store_true", help="open batch, height and width (the default)"
+    )
+    group.add_argument(
+        "--recommended-sizes",
+        type=_sides,
+        metavar="S,S,...",
+        help="longer sides to recommend, the runtime's default first (the training size)",
+    )
+    group.add_argument(
+        "--zoom",
+        type=_zoom,
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="have the runtime zoom in on the object; margin, keep, min_side and first as in "
+        f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}); without --zoom it looks at the whole photo",
+    )
+    group.add_argument(
+        "--photos", type=Path, metavar="DIR", help="photos for the proof (the bundled samples)"
+    )
+    group.add_argument("--name", help="of the model (the recipe's)")
+    group.add_argument("--licence", help="terms of the weights, for the manifest")
+
+
+def _add_precision(group: argparse._ArgumentGroup) -> None:
+    precision = group.add_mutually_exclusive_group()
+    precision.add_argument(
+        "--fp16", action="store_true", help="half weights and activations: NAME.fp16.onnx"
+    )
+    precision.add_argument(
+        "--int8",
+        action="store_true",
+        help="8 bits, for CPUs and for TensorRT: NAME.int8.cpu.onnx and NAME.int8.trt.onnx",
+    )
+    group.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="RANGES.json|DIR",
+        help="with --int8: ranges of ioebss-calibrate, or photos and masks to calibrate on",
+    )
+    group.add_argument(
+        "--keep-fp32",
+        action="append",
+        metavar="PATTERN",
+        help="leave in float32 what has PATTERN in its own or its weights' name; repeatable",
+    )
+
+
+def _add_proof(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="photos and masks to prove it on, as for ioebss-train; repeatable (the folder of "
+        "--calibration, or else the bundled samples)",
+    )
+    group.add_argument("--split", help="list of these photos (val)")
+    group.add_argument(
+        "--mean-iou",
+        type=_share,
+        metavar="IOU",
+        help="demanded of the masks with the float32 model's, 0 to 1 (fp16 0.995, int8 0.97)",
+    )
+    group.add_argument(
+        "--worst-iou",
+        type=_share,
+        metavar="IOU",
+        help="demanded of every single mask, 0 to 1 (fp16 0.98, int8 0)",
+    )
+
+
+def _add_engine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--engine",
+        choices=("tensorrt", "tensorrt-rtx", "auto"),
+        help="build an engine: NAME.tensorrt.engine or NAME.tensorrt-rtx.engine; auto takes "
+        "TensorRT where it is installed and a GPU is there, else TensorRT-RTX",
+    )
+    group.add_argument(
+        "--sizes",
+        type=_sides,
+        metavar="S,S,...",
+        help="longer sides of the input to build for (256,512,768,1024 and the model's own)",
+    )
+    group.add_argument("--max-batch", type=int, metavar="N", help="inputs at a time, at most (1)")
+    group.add_argument(
+        "--workspace",
+        type=_at_least_one,
+        metavar="MIB",
+        help="device memory that a layer may use for scratch, at most (the library's default)",
+    )
+    group.add_argument(
+        "--optimisation-level",
+        type=int,
+        choices=range(6),
+        help="how long to look for better kernels (the library's default, 3)",
+    )
+    group.add_argument(
+        "--compute-capability",
+        type=_texts,
+        metavar="C,C,...",
+        help="with TensorRT-RTX: GPUs to build for, as 7.5,8.6, or current (8.0 and later)",
+    )
+    group.add_argument(
+        "--cache", type=Path, metavar="DIR", help="of engines (ioebss/engines in ~/.cache)"
+    )
+
+
+def _sides(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of sides such as 320,256") from None
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: it must be 0 to 1")
+    return value
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text}: it must be a whole number, 1 or more")
+    return int(text)
+
+
+def _zoom(text: str) -> tuple[str, float]:
+    key, _, value = text.partition("=")
+    try:
+        return key, type(asdict(Zoom())[key])(value)
+    except (KeyError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is none of the settings such as {_ZOOM_DEFAULTS}"
+        ) from None
