@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ioebss.command import run_command
+from ioebss.engine_files import SUFFIX
 from ioebss.errors import MissingExtraError, OutputError, UsageError
 from ioebss.evaluation.case_grid import choose_cases, draw_cases
 from ioebss.evaluation.instances import Instance, evenly_spread, list_instances
@@ -122,6 +123,8 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, option)
         if value is not None and value < 1:
             raise UsageError(f"--{option.replace('_', '-')} {value}: it must be 1 or more")
+    if arguments.record and arguments.model and arguments.model.suffix == SUFFIX:
+        raise UsageError("--record writes into the manifest of an ONNX file; engines have another")
     out = arguments.out
     if out is None:
         return

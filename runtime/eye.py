@@ -37,7 +37,7 @@ class Prediction:
             may reach over the right and lower border.
         logits: float32 (h, w), foreground minus background, clicks obeyed. Outside the window is
             background.
-        network: milliseconds that the network took for it.
+        network: milliseconds that the network took for it; on a GPU, with all that is done there.
     """
 
     asked: Window

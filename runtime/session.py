@@ -32,7 +32,7 @@ class _Step:
 @dataclass(frozen=True)
 class Timing:
     """Milliseconds: of preparing the photo, once; and of the last click: the network's input, the
-    network, the mask."""
+    network, the mask. On a GPU the input is made in one go with the network, and counted there."""
 
     prepare: float
     input: float

@@ -75,10 +75,6 @@ class Driver(Protocol):
         stream is synchronised."""
         ...
 
-    def fill(self, pointer: int, value: int, size: int, stream: int) -> None:
-        """Sets so many bytes to a value, 0 to 255, in order with the stream."""
-        ...
-
     def load_module(self, image: bytes) -> int:
         """Loads kernels from a fatbin or cubin."""
         ...

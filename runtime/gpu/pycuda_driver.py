@@ -4,6 +4,7 @@ ONNX Runtime share.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -47,6 +48,8 @@ class PyCudaDriver:
         with self._errors("opening the GPU"):
             self._cuda.init()
             self._context = self._cuda.Device(0).retain_primary_context()
+        # Left to itself, pycuda destroys the context as if it were its own, and complains.
+        weakref.finalize(self, self._context.detach)
         # pycuda frees what nothing refers to any more; these are what is in use, by handle.
         self._memory: dict[int, Any] = {}
         self._streams: dict[int, Any] = {}
@@ -117,11 +120,6 @@ class PyCudaDriver:
         with self._errors("copying from the GPU"):
             self._cuda.memcpy_dtoh_async(array, pointer, self._streams[stream])
 
-    def fill(self, pointer: int, value: int, size: int, stream: int) -> None:
-        """See `Driver`."""
-        with self._errors("filling memory of the GPU"):
-            self._cuda.memset_d8_async(pointer, value, size, self._streams[stream])
-
     def load_module(self, image: bytes) -> int:
         """See `Driver`."""
         with self._errors("loading kernels"):
@@ -167,10 +165,10 @@ class PyCudaDriver:
         """pycuda's errors as ours."""
         try:
             yield
-        except self._cuda.MemoryError as error:
+        except self._cuda.MemoryError:
             raise DeviceMemoryError(
-                f"{doing} failed: the GPU's memory is used up ({error}); close other sessions and "
-                "programs, or use a smaller size"
+                f"{doing} failed: the GPU's memory is used up; close other sessions and programs, "
+                "or use a smaller size"
             ) from None
         except self._cuda.Error as error:
             raise BackendError(f"{doing} failed: {error}") from None

@@ -148,12 +148,10 @@ def test_out_of_memory(driver: PyCudaDriver) -> None:
         stream = resources.stream()
         array = np.arange(1 << 18, dtype=np.int32)
         driver.upload(pointer, array, stream)
-        driver.fill(pointer, 7, 16, stream)
         back = np.empty_like(array)
         driver.download(back, pointer, stream)
         driver.synchronise(stream)
-    np.testing.assert_array_equal(back[4:], array[4:])
-    assert (back[:4] == 0x07070707).all()
+    np.testing.assert_array_equal(back, array)
 
 
 def test_a_window_of_one_pixel(driver: PyCudaDriver, kernels: Kernels) -> None:

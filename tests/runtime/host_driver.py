@@ -113,10 +113,6 @@ class HostDriver:
         source = self._bytes(pointer, array.nbytes)
         self.do(stream, lambda: np.copyto(array.reshape(-1).view(np.uint8), source))
 
-    def fill(self, pointer: int, value: int, size: int, stream: int) -> None:
-        self._call()
-        self.do(stream, lambda: self._bytes(pointer, size).fill(value))
-
     def load_module(self, image: bytes) -> int:
         assert image
         return self._take("module")
