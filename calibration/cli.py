@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ioebss.command import run_command
-from ioebss.errors import OutputError, UsageError
+from ioebss.errors import MissingExtraError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from ioebss.calibration.ranges import Ranges
+    from ioebss.trainer.datasets.scene import SceneDataset
 
 DESCRIPTION = """Measure the ranges of a model's activations, on photographs whose objects are
 clicked as people would. `ioebss-export MODEL.onnx --int8 --calibration RANGES.json` makes an 8-bit
-model of them.
+model of them. With --sensitivity, find out which layers lose most in 8 bits.
 """
 PHOTOS = 40
+SENSITIVITY_PHOTOS = 12
 
 
 def main() -> None:
@@ -43,6 +50,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of photos and clicks (%(default)s)")
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="RANGES.json")
+    parser.add_argument(
+        "--sensitivity",
+        type=Path,
+        metavar="DIR",
+        help="then quantise each layer alone and write what it costs: a table and a plot "
+        "(minutes); the folder is made",
+    )
+    parser.add_argument(
+        "--sensitivity-photos",
+        type=int,
+        metavar="N",
+        help=f"how many photos for that ({SENSITIVITY_PHOTOS}), drawn with the next --seed",
+    )
     return parser
 
 
@@ -57,14 +77,16 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{output}: name the ranges file .json, and not like the model's manifest")
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent} is not a folder; make it first")
+    _check_sensitivity(arguments)
     from ioebss.calibration.measure import calibrated
     from ioebss.calibration.ranges import write_ranges
     from ioebss.progress import Progress
     from ioebss.trainer.datasets import open_dataset
 
+    dataset = open_dataset(arguments.data, arguments.split)
     ranges = calibrated(
         arguments.model,
-        open_dataset(arguments.data, arguments.split),
+        dataset,
         Progress(),
         arguments.photos,
         arguments.method,
@@ -75,3 +97,43 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     )
     write_ranges(ranges, output)
     print(output)
+    if arguments.sensitivity is not None:
+        _measure_sensitivity(arguments, dataset, ranges)
+
+
+def _check_sensitivity(arguments: argparse.Namespace) -> None:
+    """Refuses at once what would otherwise fail after the measuring."""
+    folder: Path | None = arguments.sensitivity
+    if folder is None:
+        if arguments.sensitivity_photos is not None:
+            raise UsageError("--sensitivity-photos goes with --sensitivity DIR")
+        return
+    if arguments.sensitivity_photos is not None and arguments.sensitivity_photos < 1:
+        raise UsageError("--sensitivity-photos must be 1 or more")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--sensitivity {folder} is a file; name a folder")
+    if not folder.parent.is_dir():
+        raise OutputError(f"{folder.parent} is not a folder; make it first")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError('--sensitivity draws with matplotlib; pip install "ioebss[bench]"')
+
+
+def _measure_sensitivity(
+    arguments: argparse.Namespace, dataset: SceneDataset, ranges: Ranges
+) -> None:
+    from ioebss.calibration.agreement import Reference
+    from ioebss.calibration.samples import network_inputs
+    from ioebss.calibration.sensitivity import measure_sensitivity
+    from ioebss.calibration.sensitivity_report import worst_layers, write_report
+    from ioebss.progress import Progress
+
+    photos = arguments.sensitivity_photos or SENSITIVITY_PHOTOS
+    seed = arguments.seed + 1  # other photos than those that the ranges fit
+    inputs = list(network_inputs(arguments.model, dataset, photos, seed, False, Progress()))
+    counts = {"inputs": len(inputs), "photos": min(photos, len(dataset))}
+    samples = {**ranges.samples, **counts, "seed": seed}
+    reference = Reference(arguments.model, inputs)
+    sensitivity = measure_sensitivity(reference, ranges, Progress(), samples)
+    write_report(sensitivity, arguments.sensitivity)
+    print(worst_layers(sensitivity))
+    print(arguments.sensitivity)

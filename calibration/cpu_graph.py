@@ -6,13 +6,14 @@ VNNI take; other placements run in float after all.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto
 
+from ioebss.calibration.float_islands import protect_float_convolutions
 from ioebss.calibration.graph_parts import (
     Census,
     before_the_network,
@@ -39,8 +40,8 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
         model: ONNX file.
         ranges: of its activations.
         output: the file to write.
-        keep: convolutions whose name, or weight's name, contains one of these texts stay in
-            float32 too.
+        keep: convolutions whose name, or weight's name, is or contains one of these texts stay in
+            float32 too; see `graph_parts.meant`.
 
     Returns:
         What the graph does in 8 bits.
@@ -49,35 +50,11 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
         UsageError: a text of `keep` is in no name.
         ModelError: an activation has no range, or a convolution would not run in 8 bits.
     """
-    from onnxruntime.quantization import (
-        CalibrationMethod,
-        QDQQuantizer,
-        QuantType,
-        TensorsData,
-    )
-
     graph = load_typed(model)
-    in_float = _nodes_in_float(graph, keep)
-    limits = {k: (np.float32(v[0]), np.float32(v[1])) for k, v in ranges.ranges.items()}
-    quantiser = QDQQuantizer(
-        graph,
-        per_channel=True,
-        reduce_range=False,
-        weight_qType=QuantType.QInt8,
-        activation_qType=QuantType.QUInt8,
-        tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
-        nodes_to_quantize=[],
-        nodes_to_exclude=sorted(in_float),
-        op_types_to_quantize=list(OPERATIONS),
-        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
-    )
-    try:
-        quantiser.quantize_model()
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"{model} cannot be quantised with these ranges: {error}") from None
-    onnx.save(quantiser.model.model, output)
-    census = take_census(output)
+    in_float = nodes_in_float(graph, keep)
     kept = sum(node.name in in_float for node in convolutions(graph))
+    onnx.save(insert_qdq(graph, ranges, excluded=in_float), output)
+    census = take_census(output)
     if census.in_float != kept:
         raise ModelError(
             f"{census.in_float} convolutions run in float32 after quantising, not {kept}: this "
@@ -86,8 +63,56 @@ def quantise_for_cpu(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
     return census
 
 
-def _nodes_in_float(graph: onnx.ModelProto, keep: Sequence[str]) -> set[str]:
-    """The edges, what computes shapes, and what is asked for."""
+def insert_qdq(
+    graph: onnx.ModelProto,
+    ranges: Ranges,
+    only: Iterable[str] = (),
+    excluded: Iterable[str] = (),
+) -> onnx.ModelProto:
+    """Quantises nodes of a float32 graph. Convolutions that stay in float32 do so in ONNX Runtime
+    too.
+
+    Args:
+        graph: with inferred shapes; it is changed.
+        ranges: of its activations.
+        only: names of the nodes to quantise; without any, all of `OPERATIONS`.
+        excluded: names of nodes that are not quantised.
+
+    Raises:
+        ModelError: an activation has no range.
+    """
+    from onnxruntime.quantization import (
+        CalibrationMethod,
+        QDQQuantizer,
+        QuantType,
+        TensorsData,
+    )
+
+    limits = {k: (np.float32(v[0]), np.float32(v[1])) for k, v in ranges.ranges.items()}
+    quantiser = QDQQuantizer(
+        graph,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
+        nodes_to_quantize=list(only),
+        nodes_to_exclude=sorted(excluded),
+        op_types_to_quantize=list(OPERATIONS),
+        extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+    )
+    try:
+        quantiser.quantize_model()
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"the model cannot be quantised with these ranges: {error}") from None
+    quantised: onnx.ModelProto = quantiser.model.model
+    protect_float_convolutions(quantised)
+    return quantised
+
+
+def nodes_in_float(graph: onnx.ModelProto, keep: Sequence[str] = ()) -> set[str]:
+    """Names of the nodes that are not quantised: the edges, what computes shapes, and what is asked
+    for; see `quantise_for_cpu`."""
     types = element_types(graph)
     shapes = {
         node.name

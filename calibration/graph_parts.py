@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,8 +103,8 @@ def behind_the_network(graph: onnx.ModelProto) -> set[str]:
 
 
 def named_like(graph: onnx.ModelProto, nodes: Nodes, texts: Sequence[str], what: str) -> set[str]:
-    """Names of the nodes whose own name, or that of one of their weights, contains one of the
-    texts.
+    """Names of the nodes that some texts mean, by their own name or that of one of their weights;
+    see `meant`.
 
     Args:
         nodes: of the graph, to choose from.
@@ -115,13 +115,20 @@ def named_like(graph: onnx.ModelProto, nodes: Nodes, texts: Sequence[str], what:
     """
     weights = {constant.name for constant in graph.graph.initializer}
     names = {n.name: {n.name, *weights.intersection(n.input)} for n in nodes}
+    every = set().union(*names.values())
     found: set[str] = set()
     for text in texts:
-        matching = {node for node, own in names.items() if any(text in name for name in own)}
-        if not matching:
+        wanted = meant(text, every)
+        if not wanted:
             raise UsageError(f"no {what} has a name, or weights, named like {text!r}")
-        found |= matching
+        found |= {node for node, own in names.items() if own & wanted}
     return found
+
+
+def meant(text: str, names: Set[str]) -> set[str]:
+    """The names that a text of `--keep-fp32` means: the very one, so that one layer can be told
+    from others, or else all that contain it."""
+    return {text} if text in names else {name for name in names if text in name}
 
 
 def rebuilt(

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ FORMAT = 1
 MAX_BYTES = 16 * 1024 * 1024
 METHODS = ("minmax", "entropy", "percentile")
 ONE_SHAPE = ("entropy", "percentile")  # these take inputs of one shape only
-BINS = 1024  # of the histograms of entropy and percentile
-CHUNK = 8  # inputs whose activations are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -69,6 +66,8 @@ def measure_ranges(
         raise UsageError(f"no calibration method {method!r}; choose one of {', '.join(METHODS)}")
     try:
         from onnxruntime.quantization import CalibrationMethod, create_calibrator
+
+        from ioebss.calibration.histograms import BINS, BoundedHistograms
     except ImportError as error:
         raise MissingExtraError(
             f'calibrating needs more than the runtime ({error}); pip install "ioebss[export]"'
@@ -78,7 +77,6 @@ def measure_ranges(
         "entropy": CalibrationMethod.Entropy,
         "percentile": CalibrationMethod.Percentile,
     }[method]
-    # With its default of 128 bins, as many as there are levels, entropy has nothing to choose from.
     options = {"symmetric": False, "num_bins": BINS}
     # The calibrators print what they do; progress is on stderr and stays.
     with (
@@ -87,17 +85,20 @@ def measure_ranges(
     ):
         augmented = str(Path(folder) / "augmented.onnx")
         calibrator = create_calibrator(model, None, augmented, kind, extra_options=options)
-        remaining = iter(inputs)
+        if method in ONE_SHAPE:
+            settings = ("method", "symmetric", "num_bins", "num_quantized_bins", "percentile")
+            values = (getattr(calibrator, name) for name in settings)
+            calibrator.collector = BoundedHistograms(*values, calibrator.scenario)
         count = 0
-        while chunk := list(islice(remaining, CHUNK)):
-            calibrator.collect_data(_Reader(chunk))
-            count += len(chunk)
+        for value in inputs:  # one by one: all activations of what is given are in memory at once
+            calibrator.collect_data(_Reader([value]))
+            count += 1
         if not count:
             raise DataError("nothing to calibrate on: no photo has an object that is large enough")
         measured = calibrator.compute_data()
     ranges = {
         name: (float(np.min(data.lowest)), float(np.max(data.highest)))
-        for name, data in measured.items()
+        for name, data in sorted(measured.items())  # they come in the order of a set
     }
     return ranges, count
 

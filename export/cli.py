@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ioebss.command import run_command
-from ioebss.errors import MissingExtraError, UsageError
+from ioebss.engine_files import SUFFIX
+from ioebss.errors import MissingExtraError, OutputError, UsageError
 from ioebss.export.naming import (
     CPU,
     FP16,
     ONNX,
-    SUFFIX,
     TRT,
     base_of,
-    check_engine_output,
     default_base,
     with_ending,
 )
@@ -108,15 +107,25 @@ def _check(arguments: argparse.Namespace) -> None:
         )
     if arguments.split and not arguments.data and not arguments.calibration:
         raise UsageError("--split goes with --data")
-    if arguments.output and arguments.output.suffix not in (ONNX, SUFFIX):
-        raise UsageError(f"{arguments.output}: a model is written as {ONNX}, an engine as {SUFFIX}")
-    if arguments.engine and arguments.output:
-        check_engine_output(_engine_output(arguments, "tensorrt"))
+    if arguments.output:
+        _check_output(arguments, several=arguments.engine and (lower or not _is_model(arguments)))
+
+
+def _check_output(arguments: argparse.Namespace, several: bool) -> None:
+    output: Path = arguments.output
+    expected = [SUFFIX] if arguments.engine else [ONNX]
+    if several:
+        expected = [ONNX, SUFFIX]
+    if output.suffix not in expected:
+        raise UsageError(f"{output}: the file must be named {' or '.join(expected)}")
+    if not output.parent.is_dir():
+        raise OutputError(f"{output.parent} is not a folder; make it first")
 
 
 def _refuse(arguments: argparse.Namespace, reason: str, names: tuple[str, ...]) -> None:
     for name in names:
-        if getattr(arguments, name) not in (None, False):
+        value = getattr(arguments, name)
+        if value is not None and value is not False:
             raise UsageError(f"--{name.replace('_', '-')} {reason}")
 
 
@@ -141,7 +150,7 @@ def _base(arguments: argparse.Namespace) -> Path:
 def _onnx_output(arguments: argparse.Namespace, ending: str = "") -> Path:
     """The very file that was asked for where it is the only one, else one named after it."""
     asked: Path | None = arguments.output
-    if asked and asked.suffix == ONNX:
+    if asked and not arguments.engine:
         return asked
     return with_ending(_base(arguments), ending + ONNX)
 
@@ -217,21 +226,23 @@ def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress)
     from ioebss.export.int8 import export_int8, ranges_for
 
     base = _base(arguments)
-    outputs = [with_ending(base, ending + ONNX) for ending in (CPU, TRT)]
+    for_cpu, for_trt = (with_ending(base, ending + ONNX) for ending in (CPU, TRT))
     photographs = _photographs(arguments, progress)
     export_int8(
         model,
-        *outputs,
+        for_cpu,
+        for_trt,
         ranges_for(model, arguments.calibration, progress, _command()),
         photographs,
         progress,
         arguments.keep_fp32 or [],
         _thresholds(arguments, INT8),
         _command(),
+        arguments.exclude_until,
     )
-    for output in outputs:
-        print(output)
-    return outputs[1]
+    print(for_cpu)
+    print(for_trt)
+    return for_trt
 
 
 def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progress) -> None:
@@ -240,7 +251,8 @@ def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progres
     from ioebss.export.toolchain import open_toolchain
     from ioebss.manifest import read_manifest
 
-    profiles = profiles_for(read_manifest(model), arguments.sizes, arguments.max_batch or 1)
+    max_batch = 1 if arguments.max_batch is None else arguments.max_batch
+    profiles = profiles_for(read_manifest(model), arguments.sizes, max_batch)
     toolchain = open_toolchain(arguments.engine, progress)
     output = _engine_output(arguments, toolchain.flavour)
     options = BuildOptions(

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ioebss.atomic import write_atomically
@@ -16,7 +17,6 @@ from ioebss.engine_files import (
     EngineManifest,
     Profile,
     Target,
-    engine_manifest_path,
     write_engine_manifest,
 )
 from ioebss.errors import IoebssError, UsageError
@@ -107,7 +107,7 @@ def export_engine(
     )
     folder = cache or default_cache()
     kept = EngineCache(folder, model.sha256, target, capability, options.table())
-    plan = kept.find(progress)
+    plan = kept.find(output, progress)
     built = plan is None
     if plan is None:
         plan = _build(onnx, toolchain, profiles, options, folder, capability[0], progress)
@@ -151,8 +151,8 @@ def _build(
 ) -> bytes:
     flavour, version = toolchain.flavour, toolchain.version
     progress.say(
-        f"building for {len(profiles)} sizes with {flavour} {version}; this takes seconds with "
-        "TensorRT-RTX, and many minutes with TensorRT"
+        f"building for {len(profiles)} sizes with {flavour} {version}; this takes "
+        + ("many minutes" if flavour == TENSORRT else "seconds to a minute")
     )
     timings = folder / f"{flavour}-{version}-{capability}.timings"
     return build_plan(toolchain.library, flavour, onnx, profiles, options, timings, progress)
@@ -181,11 +181,10 @@ def _built_for(toolchain: Toolchain, options: BuildOptions) -> tuple[str, ...]:
 
 
 def _put_in_place(engine: Path, manifest: EngineManifest, output: Path) -> None:
-    write_atomically(output, lambda path: shutil.copyfile(engine, path))
+    write_atomically(output, partial(shutil.copyfile, engine))
     try:
         # The manifest comes last: without it, no engine is ever loaded.
         write_engine_manifest(manifest, output)
     except IoebssError:
         output.unlink(missing_ok=True)
-        engine_manifest_path(output).unlink(missing_ok=True)
         raise

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,22 +70,26 @@ class EngineCache:
         name = hashlib.sha256(text.encode()).hexdigest()[:32]
         self.engine = self._folder / f"{name}{SUFFIX}"
 
-    def find(self, progress: Progress) -> bytes | None:
+    def find(self, output: Path, progress: Progress) -> bytes | None:
         """The plan of the engine that is wanted, or None. What lies there but is damaged is passed
-        over, and what was built of the same graph for something else is told."""
+        over, and what was built of the same graph for something else is told.
+
+        Args:
+            output: where the engine is to go, for messages.
+        """
         if self.engine.is_file():
             try:
                 manifest = read_engine_manifest(self.engine)
-                check_engine(self.engine, manifest, self._target)
+                check_engine(output, manifest, self._target)
                 return read_engine(self.engine, manifest)
             except (ModelError, EngineMismatchError) as error:
                 progress.say(f"the cached engine is passed over: {error}")
                 return None
         for other in sorted(self._folder.glob(f"*{SUFFIX}")):
             try:
-                check_engine(other, read_engine_manifest(other), self._target)
+                check_engine(output, read_engine_manifest(other), self._target)
             except (ModelError, EngineMismatchError) as error:
-                progress.say(f"a cached engine is passed over: {error}")
+                progress.say(f"the cached engine {other.name} is passed over: {error}")
                 break  # one says enough
         return None
 
@@ -92,7 +97,7 @@ class EngineCache:
         """Copies an engine into the cache. If that fails it is told, and nothing is lost."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.engine, lambda path: shutil.copyfile(engine, path))
+            write_atomically(self.engine, partial(shutil.copyfile, engine))
             write_engine_manifest(manifest, self.engine)
         except (OSError, OutputError) as error:
             progress.say(f"the engine is not cached: {error}")

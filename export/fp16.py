@@ -21,6 +21,8 @@ from ioebss.trainer.datasets.scene import SceneDataset
 
 REMEDY = "try --keep-fp32 for the first layers, or for those whose activations are largest"
 
+SHOWN = 8  # nodes that are named on the terminal; all are in the manifest
+
 
 def export_fp16(
     model: Path,
@@ -97,9 +99,11 @@ def float32_manifest(model: Path, *outputs: Path) -> Manifest:
 
 
 def _told(reasons: Mapping[str, str]) -> str:
-    """What stays in float32, in a line or some."""
+    """What stays in float32, in a few lines."""
     expected = ("normalisation", "asked for")
     counts = Counter(reason for reason in reasons.values() if reason in expected)
     others = [f"  {node}: {reason}" for node, reason in reasons.items() if reason not in expected]
     summary = ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "no node"
-    return "\n".join([f"in float32 stay: {summary}, {len(others)} for their values", *others])
+    more = [f"  and {len(others) - SHOWN} more"] * (len(others) > SHOWN)
+    first = f"in float32 stay: {summary}, {len(others)} for their values"
+    return "\n".join([first, *others[:SHOWN], *more])

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ioebss.calibration.cpu_graph import quantise_for_cpu
+from ioebss.calibration.exclusion import exclude_on_photos
 from ioebss.calibration.graph_parts import Census
 from ioebss.calibration.measure import SPLIT, calibrated
 from ioebss.calibration.ranges import Ranges, read_ranges
@@ -70,6 +71,7 @@ def export_int8(
     keep: Sequence[str] = (),
     thresholds: MaskThresholds = INT8,
     command: str = "",
+    exclude_until: float | None = None,
 ) -> None:
     """Writes the 8-bit models and their manifests.
 
@@ -78,19 +80,25 @@ def export_int8(
         for_cpu, for_trt: the ONNX files to write.
         ranges: of the model's activations, see `ranges_for`.
         photographs: with objects, for the proof; others than those of the calibration.
-        keep: convolutions whose name, or weight's name, contains one of these texts stay in
+        keep: convolutions whose name, or weight's name, is or contains one of these texts stay in
             float32.
         thresholds: what the proof demands.
+        exclude_until: leave as many layers in float32 as the graph for CPUs needs for this mean IoU
+            with the float32 model, see `ioebss.calibration.exclusion`; the other graph follows.
 
     Raises:
-        ProofError: the masks differ from the float32 model's by more than allowed; nothing is
-            written.
+        ProofError: `exclude_until` cannot be reached, or the masks differ from the float32 model's
+            by more than allowed; nothing is written.
         UsageError: the model is not float32, or a text of `keep` is in no name.
         ModelError, DataError, OutputError: a file cannot be read, used or written.
     """
     for output in (for_cpu, for_trt):
         check_output(output)
     manifest = float32_manifest(model, for_cpu, for_trt)
+    excluded = None
+    if exclude_until is not None:
+        excluded = exclude_on_photos(model, ranges, photographs, exclude_until, progress, keep)
+        keep = [*keep, *excluded.weights]
 
     def draft(output: Path, quantise: Quantise, target: str) -> Draft:
         def write(graph: Path) -> Manifest:
@@ -105,6 +113,7 @@ def export_int8(
                 "method": ranges.method,
                 "samples": ranges.samples,
                 "kept_in_float32": list(keep),
+                "exclusion": excluded and asdict(excluded),
                 **asdict(census),
             }
             return replace(

@@ -12,7 +12,7 @@ _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).ite
 # Options that only mean something together with another one, for `refuse`.
 OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
 OF_LOWER_PRECISION = ("keep_fp32", "data", "split", "mean_iou", "worst_iou")
-OF_INT8 = ("calibration",)
+OF_INT8 = ("calibration", "exclude_until")
 OF_ENGINES = (
     "sizes",
     "max_batch",
@@ -97,7 +97,15 @@ def _add_precision(group: argparse._ArgumentGroup) -> None:
         "--keep-fp32",
         action="append",
         metavar="PATTERN",
-        help="leave in float32 what has PATTERN in its own or its weights' name; repeatable",
+        help="leave in float32 what has PATTERN in its own or its weights' name (a full name means "
+        "that one alone); repeatable",
+    )
+    group.add_argument(
+        "--exclude-until",
+        type=_share,
+        metavar="IOU",
+        help="with --int8: leave the most sensitive layers in float32, as many as this mean IoU "
+        "with the float32 model's masks needs on some photos of the proof, 0 to 1 (minutes)",
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def _put_in_place(proven: Sequence[tuple[Path, Manifest, Path]]) -> None:
     try:
         for graph, manifest, output in proven:
             # The manifest comes last: without the one that describes it, no graph is ever loaded.
-            write_atomically(output, lambda path, graph=graph: shutil.copyfile(graph, path))
+            write_atomically(output, partial(shutil.copyfile, graph))
             written.append(output)
             write_manifest(manifest, output)
             written.append(manifest_path(output))

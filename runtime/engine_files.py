@@ -52,7 +52,7 @@ class Profile:
 
     def __str__(self) -> str:
         low, best, high = ("x".join(map(str, s)) for s in (self.min, self.opt, self.max))
-        return f"{low}..{high} (best {best})"
+        return f"{low}..{high}" + f" (best {best})" * (self.opt[1:] != self.max[1:])
 
 
 @dataclass(frozen=True)
@@ -228,11 +228,8 @@ def rebuild_command(engine: Path, manifest: EngineManifest, target: Target | Non
         sizes = {max(profile.max[1:]) for profile in wanted} | {max(s[1:]) for s in shapes}
         batches = [*(profile.max[0] for profile in wanted), *(s[0] for s in shapes)]
         words += ["--sizes", ",".join(map(str, sorted(sizes))), "--max-batch", str(max(batches))]
-    chips = manifest.compute_capability
-    if target and target.compute_capability and not manifest.runs_on(target.compute_capability):
-        chips = (target.compute_capability,)
-    if words[3] == TENSORRT_RTX and not any(chip.endswith("+") for chip in chips):
-        words += ["--compute-capability", ",".join(chips)]
+    if words[3] == TENSORRT_RTX:
+        words += _chips(manifest, target.compute_capability if target else None)
     return shlex.join([*words, "-o", engine.name])
 
 
@@ -259,6 +256,15 @@ def _differences(manifest: EngineManifest, target: Target) -> list[tuple[str, st
         if not any(p.holds(shape) for p in manifest.profile):
             found.append(("profile", profile, "x".join(map(str, shape))))
     return found
+
+
+def _chips(manifest: EngineManifest, here: str | None) -> list[str]:
+    """The option that names GPUs, where TensorRT-RTX would not build for them by itself."""
+    chips = manifest.compute_capability if manifest.flavour == TENSORRT_RTX else ()
+    if here is not None and not manifest.runs_on(here):
+        chips = (here,) if _capability(here) < (8, 0) or chips else ()
+    own = chips and not any(chip.endswith("+") for chip in chips)
+    return ["--compute-capability", ",".join(chips)] if own else []
 
 
 def _capability(text: str) -> tuple[int, int]:

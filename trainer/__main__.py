@@ -1,4 +1,4 @@
-"""`python -m ioebss.trainer`, for launchers that start modules: `torchrun -m ioebss.trainer
+"""`python -m ioebss.trainer`, for launchers that start modules: `torchrun -m -- ioebss.trainer
 ...`.
 """
 

@@ -85,8 +85,7 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Conv2d, nn.BatchNorm2d |
     leaves = [(n, m) for n, m in model.named_modules() if not any(m.children())]
     for (name, module), (_, following) in zip(leaves, [*leaves[1:], ("", None)], strict=True):
         if isinstance(module, nn.Conv2d):
-            normalised = isinstance(following, nn.BatchNorm2d) and module.bias is None
-            yield name, module, following if normalised else None
+            yield name, module, following if isinstance(following, nn.BatchNorm2d) else None
 
 
 def _fill(model: nn.Module, found: Parameters, path: Path) -> None:
@@ -110,6 +109,8 @@ def _fill(model: nn.Module, found: Parameters, path: Path) -> None:
         lengths = [w.flatten(1).norm(dim=1).clamp(min=1e-8) for w in (convolution.weight, weight)]
         stretch = lengths[0] / lengths[1]
         convolution.weight.copy_(weight * stretch.view(-1, 1, 1, 1))
+        if convolution.bias is not None:
+            convolution.bias.zero_()
         normalisation.running_mean.zero_()
         normalisation.running_var.fill_(1 - normalisation.eps)
         normalisation.weight.copy_(1 / stretch)

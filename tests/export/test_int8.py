@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,12 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 from ioebss import Segmenter
+from ioebss.errors import DataError, ImageError
 from ioebss.export.compare import MaskProof, MaskThresholds, compare_masks
+from ioebss.export.int8 import ranges_for
 from ioebss.image_files import read_photo
 from ioebss.manifest import read_manifest, sha256_of
 from ioebss.progress import Progress
@@ -21,6 +25,7 @@ from ioebss.segmenter import BUNDLED
 from ioebss.trainer.datasets.scene import Scene
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+QUIET = Progress(quiet=True)
 KEEP = ("--keep-fp32", "stem", "--keep-fp32", "blocks.0.")
 
 
@@ -31,33 +36,44 @@ def test_the_commands(command: Command, ellipses: Path, tmp_path: Path, samples:
     arguments = ("ioebss-export", BUNDLED, "--int8", "--calibration", "ranges.json", *data)
     result = command(*arguments, *KEEP, "-o", "eight.onnx", "--mean-iou", "0.9")
     assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["eight.int8.cpu.onnx", "eight.int8.trt.onnx"]
     total = sum(node.op_type == "Conv" for node in onnx.load(BUNDLED).graph.node)
     kept = 4  # stem, depthwise and projection of the first block, classifier
-    assert f"{total - kept} convolutions in 8 bits, {kept} in float32" in result.stderr
-    model = tmp_path / "eight.onnx"
-    manifest = read_manifest(model)
-    assert manifest.precision == "int8" and manifest.metrics == []
-    assert manifest.training["quantisation"]["from"] == sha256_of(BUNDLED)
-    assert manifest.training["proof"]["mean_iou"] > 0.9
-    assert model.stat().st_size < 0.35 * BUNDLED.stat().st_size
     photo = read_photo(samples / "chelsea.jpg")
-    masks = [Segmenter(m).open(photo).click(230, 110) for m in (BUNDLED, model)]
-    assert (masks[0] & masks[1]).sum() > 0.9 * (masks[0] | masks[1]).sum()
+    expected = Segmenter(BUNDLED).open(photo).click(230, 110)
+    for name, target in (("eight.int8.cpu.onnx", "cpu"), ("eight.int8.trt.onnx", "tensorrt")):
+        assert f"{name}: {total - kept} convolutions in 8 bits, {kept} in float32" in result.stderr
+        model = tmp_path / name
+        manifest = read_manifest(model)
+        assert manifest.precision == "int8" and manifest.metrics == []
+        assert manifest.training["quantisation"]["from"] == sha256_of(BUNDLED)
+        assert manifest.training["quantisation"]["target"] == target
+        assert manifest.training["proof"]["mean_iou"] > 0.9
+        assert manifest.training["proof"]["engine"] == "onnxruntime-cpu"
+        assert model.stat().st_size < 0.35 * BUNDLED.stat().st_size
+        mask = Segmenter(model).open(photo).click(230, 110)
+        assert (mask & expected).sum() > 0.9 * (mask | expected).sum()
 
     result = command(*arguments, *KEEP, "-o", "never.onnx", "--mean-iou", "1.0")
     assert result.returncode == 1
     assert "nothing was written" in result.stderr
-    assert not (tmp_path / "never.onnx").exists() and not (tmp_path / "never.json").exists()
+    assert not list(tmp_path.glob("never*"))
 
     other = json.loads((tmp_path / "ranges.json").read_text()) | {"sha256": "0" * 64}
     (tmp_path / "other.json").write_text(json.dumps(other))
+    (tmp_path / "empty").mkdir()
     for wrong, code, text in (
-        (("ioebss-export", BUNDLED, "--int8", "-o", "x.onnx"), 2, "--int8 needs --calibration"),
-        (("ioebss-export", BUNDLED, "-o", "x.onnx", *KEEP), 2, "--keep-fp32 goes with --int8"),
-        ((*arguments, "-o", "x.onnx", "--zoom"), 2, "--zoom does not go with --int8"),
+        (("ioebss-export", "--int8", "-o", "x.onnx"), 2, "--int8 needs --calibration"),
+        (("ioebss-export", BUNDLED, "-o", "x.onnx"), 2, "is exported already; say --fp16"),
+        (("ioebss-export", BUNDLED, "--engine", "auto", *KEEP), 2, "--keep-fp32 goes with --fp16"),
+        ((*arguments, "-o", "x.onnx", "--zoom"), 2, "--zoom goes with a RUN only"),
         ((*arguments, "-o", "x.onnx", "--mean-iou", "2"), 2, "must be 0 to 1"),
+        ((*arguments, "-o", "x.pt"), 2, "x.pt: the file must be named .onnx"),
+        ((*arguments, "-o", "none/x.onnx"), 1, "none is not a folder; make it first"),
         (("ioebss-export", model, *arguments[2:], "-o", "x.onnx"), 2, "is int8 already"),
         ((*arguments, "--calibration", "other.json", "-o", "x.onnx"), 2, "another model"),
+        ((*arguments, "--calibration", "no.json", "-o", "x.onnx"), 1, "no.json cannot be read"),
+        ((*arguments, "--calibration", "empty", "-o", "x.onnx"), 1, "none of the layouts"),
         ((*arguments, "--keep-fp32", "nothing", "-o", "x.onnx"), 2, "named like 'nothing'"),
         (("ioebss-calibrate", model, *data, "-o", "r.json"), 2, "calibrate the float32 model"),
     ):
@@ -65,6 +81,30 @@ def test_the_commands(command: Command, ellipses: Path, tmp_path: Path, samples:
         assert result.returncode == code, (wrong, result.stderr)
         assert text in result.stderr
         assert "Traceback" not in result.stderr
+    assert not list(tmp_path.glob("x*"))
+
+
+def test_a_folder_is_calibrated_on(ellipses: Path, make_model: Callable[..., Path]) -> None:
+    model = make_model()
+    ranges = ranges_for(model, ellipses, QUIET, "the command")
+    assert ranges.sha256 == sha256_of(model) and ranges.method == "minmax"
+    assert ranges.samples["data"] == ["ellipses"] and ranges.samples["split"] == "train"
+    assert ranges.samples["command"] == "the command"
+    assert ranges.ranges["input"][1] > 100  # colours
+
+
+def test_photographs_without_objects(
+    ellipses: Path, tmp_path: Path, make_model: Callable[..., Path]
+) -> None:
+    folder = shutil.copytree(ellipses, tmp_path / "data")
+    for path in (folder / "SegmentationObject").iterdir():
+        Image.fromarray(np.zeros((120, 160), np.uint8)).save(path)
+    with pytest.raises(DataError, match="nothing to calibrate on"):
+        ranges_for(make_model(), folder, QUIET)
+    for path in (folder / "JPEGImages").iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(ImageError):
+        ranges_for(make_model(), folder, QUIET)
 
 
 class Scenes:

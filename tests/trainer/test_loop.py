@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ioebss.errors import ModelError
+from ioebss.export.graph import export_graph
+from ioebss.manifest import CHANNELS, Manifest, sha256_of, write_manifest
 from ioebss.progress import Progress
 from ioebss.trainer import checkpoint, model
 from ioebss.trainer.distributed import World
@@ -148,6 +150,23 @@ def test_a_start_gives_its_weights_and_is_written_down(
         }
     third = make_trainer(recipe, "third", tmp_path / "second")
     assert third.start["run"] == "second" and third.start["start"]["run"] == "first"
+
+
+def test_a_run_begins_with_an_exported_model(recipe: Recipe, make_trainer, tmp_path: Path) -> None:
+    first = make_trainer(replace(recipe, seed=1), "first")
+    first.run()
+    path = tmp_path / "first.onnx"
+    export_graph(first.model.eval(), path, None)
+    values = ("first", "tiny", CHANNELS, 5, 16, (32,), "fp32", sha256_of(path), 18)
+    write_manifest(Manifest(*values, training={"photos_seen": 36, "updates": 36}), path)
+    second = make_trainer(recipe, "second", path)
+    x = first.model.network.calls[-1].inputs[:1]
+    with torch.no_grad():
+        expected, actual = (t.model.network.eval()(x) for t in (first, second))
+    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
+    second.run()
+    _, state = checkpoint.load(tmp_path / "second", checkpoint.WEIGHTS)
+    assert state["start"]["run"] == "first" and state["start"]["sha256"] == sha256_of(path)
 
 
 def test_a_run_without_start_says_so(recipe: Recipe, make_trainer, tmp_path: Path) -> None:
