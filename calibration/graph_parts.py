@@ -40,7 +40,7 @@ def read_graph(model: Path) -> onnx.ModelProto:
         return onnx.load(model)
     except OSError as error:
         raise ModelError(f"{model} cannot be read: {error.strerror or error}") from None
-    except DecodeError as error:
+    except (DecodeError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{model} is no ONNX model: {error}") from None
 
 

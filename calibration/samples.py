@@ -23,14 +23,15 @@ MAX_CLICKS = 20
 PER_PHOTO = 3  # inputs taken from each: of the first click, of one in between, of the last
 
 
-class _Recorder:
-    """A backend that keeps what it is shown."""
+class Recorder:
+    """A backend that keeps what it is shown: `inputs`, float32 (N, C, H, W) each."""
 
     def __init__(self, inner: Backend) -> None:
         self.inner, self.name = inner, inner.name
         self.inputs: list[NDArray[np.float32]] = []
 
     def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Backend`."""
         self.inputs.append(inputs.copy())
         return self.inner.run(inputs)
 
@@ -68,7 +69,7 @@ def network_inputs(
     chosen = np.random.default_rng(seed).permutation(len(dataset))[:photos]
     with progress.task("clicking", len(chosen)) as advance:
         for index in chosen:
-            recorder = _Recorder(backend)
+            recorder = Recorder(backend)
             scene = dataset.scene(int(index))
             objects = scene.objects(MIN_AREA)
             if objects:

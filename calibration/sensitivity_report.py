@@ -86,7 +86,7 @@ def plot_sensitivity(sensitivity: Sensitivity, path: Path) -> None:
     places = range(len(layers))
     colours = ["tab:red" if layer.weight in worst else "tab:blue" for layer in layers]
     losses = [100 * (1 - layer.mean_iou) for layer in layers]
-    axes.barh(places, losses, color=colours, label="mean")
+    axes.barh(places, losses, color=colours, label=f"mean, the {len(worst)} worst in red")
     axes.plot(
         [100 * (1 - layer.worst_iou) for layer in layers],
         places,

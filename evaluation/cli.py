@@ -18,14 +18,15 @@ from ioebss.errors import MissingExtraError, OutputError, UsageError
 from ioebss.evaluation.case_grid import choose_cases, draw_cases
 from ioebss.evaluation.instances import Instance, evenly_spread, list_instances
 from ioebss.evaluation.plots import plot_iou_over_clicks
-from ioebss.evaluation.protocol import MAX_CLICKS, Measurement, measure
-from ioebss.evaluation.provenance import provenance
+from ioebss.evaluation.protocol import Measurement, measure
 from ioebss.evaluation.record import record
 from ioebss.evaluation.result_files import read_instances, write_result
 from ioebss.evaluation.summary import summarise
 from ioebss.evaluation.tables import format_summary
 from ioebss.precision import EXACT
 from ioebss.progress import Progress
+from ioebss.provenance import provenance
+from ioebss.robot import MAX_CLICKS
 from ioebss.segmenter import BUNDLED, Segmenter
 from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import MIN_AREA, SceneDataset

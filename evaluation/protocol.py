@@ -1,10 +1,7 @@
-"""The standard click protocol: a robot user clicks in the middle of the larger error until the
-clicks are used up, as in RITM (Sofiiuk et al. 2022, section 4) and the work after it.
-"""
+"""What is measured by the standard click protocol (`ioebss.robot`): the course of every object."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,19 +15,8 @@ from ioebss.errors import UsageError
 from ioebss.evaluation.instances import Instance, scene_of
 from ioebss.overlap import iou
 from ioebss.progress import Progress
-from ioebss.simulation import centre_click
+from ioebss.robot import MAX_CLICKS, InteractiveSession, steps
 from ioebss.trainer.datasets.scene import VOID, Scene, SceneDataset
-
-MAX_CLICKS = 20
-
-
-class InteractiveSession(Protocol):
-    """One photo being clicked on, by whatever method."""
-
-    def click(self, x: float, y: float, label: int = 1) -> NDArray[np.bool_]:
-        """Adds a click at a pixel of the photo (label 1 on the object, 0 off it) and returns the
-        new mask, bool (H, W)."""
-        ...
 
 
 class Method(Protocol):
@@ -94,20 +80,13 @@ def click_through(
     """
     if max_clicks < 1:
         raise UsageError(f"at most {max_clicks} clicks: allow at least 1")
-    session = method.open(image)
-    mask = np.zeros_like(truth)
     clicks: list[Click] = []
     ious: list[float] = []
     milliseconds: list[float] = []
-    while len(clicks) < max_clicks:
-        click = centre_click(mask, truth, valid, clicks)
-        if click is None:
-            break
-        started = time.perf_counter()
-        mask = session.click(click.x, click.y, click.label)
-        milliseconds.append(1e3 * (time.perf_counter() - started))
-        clicks.append(click)
-        ious.append(iou(mask, truth, valid))
+    for step in steps(method.open(image), truth, valid, max_clicks):
+        clicks.append(step.click)
+        ious.append(iou(step.mask, truth, valid))
+        milliseconds.append(step.milliseconds)
     if not clicks:
         raise UsageError("there is nothing to click on: the object has no valid pixel")
     ious += ious[-1:] * (max_clicks - len(ious))

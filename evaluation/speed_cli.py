@@ -20,12 +20,12 @@ from ioebss.atomic import write_atomically
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, OutputError, UsageError
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
-from ioebss.evaluation.provenance import provenance
 from ioebss.evaluation.speed import ClickTimes, Times, measure_clicks
 from ioebss.evaluation.trade_off import matching, plot_trade_off, read_accuracy
 from ioebss.image_files import MAX_PIXELS, read_photo
 from ioebss.precision import EXACT
 from ioebss.progress import Progress
+from ioebss.provenance import provenance
 from ioebss.segmenter import BUNDLED, Segmenter
 
 DESCRIPTION = (

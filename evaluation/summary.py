@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ioebss.errors import UsageError
-from ioebss.evaluation.metrics import Estimate, estimate, failures, number_of_clicks
+from ioebss.evaluation.metrics import Estimate, estimate
 from ioebss.evaluation.protocol import Measurement
+from ioebss.robot import failures, number_of_clicks
 
 SHOWN_CLICKS = (1, 2, 3, 5, 10, 20)
 TARGETS = (0.85, 0.90)

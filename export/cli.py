@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +30,20 @@ from ioebss.export.options import (
     OF_RUNS,
     add_options,
 )
+from ioebss.export.proof_cli import (
+    SPLIT,
+    VERIFY,
+    checked_photos,
+    limits_from,
+    photographs_of,
+    proof_parser,
+    prove_command,
+)
 from ioebss.progress import Progress
 from ioebss.windows import Zoom
 
 if TYPE_CHECKING:
-    from ioebss.export.compare import MaskThresholds
+    from ioebss.export.proven import Terms
     from ioebss.trainer.datasets.scene import SceneDataset
 
 DESCRIPTION = """Export a trained run to one ONNX graph (photo and clicks in, logits out) and its
@@ -48,12 +56,16 @@ EPILOG = """examples:
   ioebss-export mine.onnx --fp16
   ioebss-export mine.onnx --int8 --calibration DATA
   ioebss-export mine.onnx --fp16 --engine auto
+  ioebss-export --verify mine.onnx mine.int8.cpu.onnx --data DATA --report proof  (--verify --help)
 """
 
 
 def main() -> None:
     """Entry point."""
-    run_command(_parser(), _export)
+    if VERIFY in sys.argv[1:]:  # its own command in all but name: nothing is exported
+        run_command(proof_parser(), prove_command)
+    else:
+        run_command(_parser(), _export)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -204,41 +216,31 @@ def _export_run(arguments: argparse.Namespace, output: Path, progress: Progress)
 
 def _export_fp16(arguments: argparse.Namespace, model: Path, progress: Progress) -> Path:
     from ioebss.export.fp16 import export_fp16
-    from ioebss.export.proven import FP16 as LIMITS
 
     output = _onnx_output(arguments, FP16)
-    export_fp16(
-        model,
-        output,
-        _photographs(arguments, progress),
-        progress,
-        arguments.keep_fp32 or [],
-        _thresholds(arguments, LIMITS),
-        _command(),
-    )
+    terms = _terms(arguments, "fp16", progress)
+    export_fp16(model, output, terms, progress, arguments.keep_fp32 or [])
     print(output)
     return output
 
 
 def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress) -> Path:
     """Writes both graphs; returns the one that engines are built of."""
-    from ioebss.export.compare import INT8
     from ioebss.export.int8 import export_int8, ranges_for
 
     base = _base(arguments)
     for_cpu, for_trt = (with_ending(base, ending + ONNX) for ending in (CPU, TRT))
-    photographs = _photographs(arguments, progress)
+    terms = _terms(arguments, "int8", progress)
     export_int8(
         model,
         for_cpu,
         for_trt,
         ranges_for(model, arguments.calibration, progress, _command()),
-        photographs,
+        terms,
         progress,
         arguments.keep_fp32 or [],
-        _thresholds(arguments, INT8),
-        _command(),
         arguments.exclude_until,
+        _scenes(arguments),
     )
     print(for_cpu)
     print(for_trt)
@@ -264,20 +266,36 @@ def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progres
     print(output)
 
 
-def _photographs(arguments: argparse.Namespace, progress: Progress) -> SceneDataset:
-    """What the proof is made on."""
+def _terms(arguments: argparse.Namespace, precision: str, progress: Progress) -> Terms:
+    """What the proof is made on, and what it demands."""
+    from ioebss.export.proven import Terms
+
+    folders = _folders(arguments)
+    if not folders:
+        progress.say("proving on the bundled sample photographs; --data DIR proves it on yours")
+    photographs, data = photographs_of(folders, arguments.split)
+    return Terms(
+        photographs,
+        data,
+        limits_from(arguments, precision),
+        checked_photos(arguments),
+        arguments.report,
+        _command(),
+    )
+
+
+def _scenes(arguments: argparse.Namespace) -> SceneDataset:
+    """The photographs of the proof, for those who need their objects."""
     from ioebss.export.sample_scenes import SampleScenes
     from ioebss.trainer.datasets import open_dataset
 
-    folders = arguments.data
-    if not folders and arguments.calibration and arguments.calibration.is_dir():
-        folders = [arguments.calibration]
-    if folders:
-        return open_dataset(folders, arguments.split or "val")
-    progress.say("proving on the bundled sample photographs; --data DIR proves it on yours")
-    return SampleScenes()
+    folders = _folders(arguments)
+    return open_dataset(folders, arguments.split or SPLIT) if folders else SampleScenes()
 
 
-def _thresholds(arguments: argparse.Namespace, demanded: MaskThresholds) -> MaskThresholds:
-    given = {"mean": arguments.mean_iou, "worst": arguments.worst_iou}
-    return replace(demanded, **{k: v for k, v in given.items() if v is not None})
+def _folders(arguments: argparse.Namespace) -> list[Path]:
+    """Of photographs with masks."""
+    if arguments.data:
+        return list(arguments.data)
+    calibration: Path | None = arguments.calibration
+    return [calibration] if calibration and calibration.is_dir() else []

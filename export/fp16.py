@@ -9,15 +9,13 @@ from pathlib import Path
 
 from ioebss.calibration.measure import calibrated
 from ioebss.errors import UsageError
-from ioebss.export.compare import MaskThresholds
 from ioebss.export.export import check_output
 from ioebss.export.half_graph import to_half
 from ioebss.export.overflow import nodes_in_float
-from ioebss.export.proven import FP16, Draft, hand_over
+from ioebss.export.proven import Draft, Terms, hand_over
 from ioebss.export.sample_scenes import SampleScenes
 from ioebss.manifest import Manifest, check_graph, read_manifest, sha256_of
 from ioebss.progress import Progress
-from ioebss.trainer.datasets.scene import SceneDataset
 
 REMEDY = "try --keep-fp32 for the first layers, or for those whose activations are largest"
 
@@ -27,11 +25,9 @@ SHOWN = 8  # nodes that are named on the terminal; all are in the manifest
 def export_fp16(
     model: Path,
     output: Path,
-    photographs: SceneDataset,
+    terms: Terms,
     progress: Progress,
     keep: Sequence[str] = (),
-    thresholds: MaskThresholds = FP16,
-    command: str = "",
 ) -> None:
     """Writes the model in half precision and its manifest.
 
@@ -41,9 +37,9 @@ def export_fp16(
     Args:
         model: float32 ONNX file with its manifest.
         output: the ONNX file to write.
-        photographs: for the proof.
-        keep: nodes whose name, or a weight's name, contains one of these texts stay in float32.
-        thresholds: what the proof demands.
+        terms: of the proof.
+        keep: nodes whose name, or a weight's name, is or contains one of these texts stay in
+            float32.
 
     Raises:
         ProofError: the masks differ from the float32 model's by more than allowed; nothing is
@@ -75,10 +71,10 @@ def export_fp16(
             sha256=sha256_of(graph),
             metrics=[],
             training={**manifest.training, "half": half},
-            command=command,
+            command=terms.command,
         )
 
-    hand_over(model, [Draft(output, write, REMEDY)], photographs, thresholds, progress)
+    hand_over(model, [Draft(output, write, REMEDY)], terms, progress)
 
 
 def float32_manifest(model: Path, *outputs: Path) -> Manifest:

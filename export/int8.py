@@ -15,10 +15,9 @@ from ioebss.calibration.measure import SPLIT, calibrated
 from ioebss.calibration.ranges import Ranges, read_ranges
 from ioebss.calibration.trt_graph import quantise_for_trt
 from ioebss.errors import UsageError
-from ioebss.export.compare import INT8, MaskThresholds
 from ioebss.export.export import check_output
 from ioebss.export.fp16 import float32_manifest
-from ioebss.export.proven import Draft, hand_over
+from ioebss.export.proven import Draft, Terms, hand_over
 from ioebss.manifest import Manifest, sha256_of
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
@@ -66,12 +65,11 @@ def export_int8(
     for_cpu: Path,
     for_trt: Path,
     ranges: Ranges,
-    photographs: SceneDataset,
+    terms: Terms,
     progress: Progress,
     keep: Sequence[str] = (),
-    thresholds: MaskThresholds = INT8,
-    command: str = "",
     exclude_until: float | None = None,
+    scenes: SceneDataset | None = None,
 ) -> None:
     """Writes the 8-bit models and their manifests.
 
@@ -79,12 +77,12 @@ def export_int8(
         model: float32 ONNX file with its manifest.
         for_cpu, for_trt: the ONNX files to write.
         ranges: of the model's activations, see `ranges_for`.
-        photographs: with objects, for the proof; others than those of the calibration.
+        terms: of the proof; its photographs are best others than those of the calibration.
         keep: convolutions whose name, or weight's name, is or contains one of these texts stay in
             float32.
-        thresholds: what the proof demands.
         exclude_until: leave as many layers in float32 as the graph for CPUs needs for this mean IoU
             with the float32 model, see `ioebss.calibration.exclusion`; the other graph follows.
+        scenes: photographs with objects, on which that is found out.
 
     Raises:
         ProofError: `exclude_until` cannot be reached, or the masks differ from the float32 model's
@@ -96,8 +94,8 @@ def export_int8(
         check_output(output)
     manifest = float32_manifest(model, for_cpu, for_trt)
     excluded = None
-    if exclude_until is not None:
-        excluded = exclude_on_photos(model, ranges, photographs, exclude_until, progress, keep)
+    if exclude_until is not None and scenes is not None:
+        excluded = exclude_on_photos(model, ranges, scenes, exclude_until, progress, keep)
         keep = [*keep, *excluded.weights]
 
     def draft(output: Path, quantise: Quantise, target: str) -> Draft:
@@ -123,10 +121,10 @@ def export_int8(
                 sha256=sha256_of(graph),
                 metrics=[],
                 training={**manifest.training, "quantisation": quantisation},
-                command=command,
+                command=terms.command,
             )
 
         return Draft(output, write, REMEDY)
 
     drafts = [draft(for_cpu, quantise_for_cpu, CPU), draft(for_trt, quantise_for_trt, TENSORRT)]
-    hand_over(model, drafts, photographs, thresholds, progress)
+    hand_over(model, drafts, terms, progress)

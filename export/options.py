@@ -6,12 +6,13 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
+from ioebss.export.proof_cli import OF_PROOFS, add_proof_options
 from ioebss.windows import Zoom
 
 _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).items())
 # Options that only mean something together with another one, for `refuse`.
 OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
-OF_LOWER_PRECISION = ("keep_fp32", "data", "split", "mean_iou", "worst_iou")
+OF_LOWER_PRECISION = ("keep_fp32", "data", "split", *OF_PROOFS)
 OF_INT8 = ("calibration", "exclude_until")
 OF_ENGINES = (
     "sizes",
@@ -119,18 +120,7 @@ def _add_proof(group: argparse._ArgumentGroup) -> None:
         "--calibration, or else the bundled samples)",
     )
     group.add_argument("--split", help="list of these photos (val)")
-    group.add_argument(
-        "--mean-iou",
-        type=_share,
-        metavar="IOU",
-        help="demanded of the masks with the float32 model's, 0 to 1 (fp16 0.995, int8 0.97)",
-    )
-    group.add_argument(
-        "--worst-iou",
-        type=_share,
-        metavar="IOU",
-        help="demanded of every single mask, 0 to 1 (fp16 0.98, int8 0)",
-    )
+    add_proof_options(group)
 
 
 def _add_engine(group: argparse._ArgumentGroup) -> None:

@@ -5,22 +5,40 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ioebss.atomic import write_atomically
-from ioebss.backends import onnxruntime_cpu
 from ioebss.errors import BackendError, IoebssError, ProofError
-from ioebss.export.compare import INT8, MaskThresholds, compare_masks
+from ioebss.export.photographs import Photographs
+from ioebss.export.proof import Limits
+from ioebss.export.prove import MAX_PHOTOS, Request, prove_or_refuse
 from ioebss.gpu.libcuda import require_gpu
 from ioebss.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from ioebss.progress import Progress
-from ioebss.trainer.datasets.scene import SceneDataset
 
-FP16 = MaskThresholds(mean=0.995, worst=0.98)
-LIMITS = {"fp16": FP16, "int8": INT8}
+
+@dataclass(frozen=True)
+class Terms:
+    """How models are proven before they leave.
+
+    Attributes:
+        photographs: to click on.
+        data: where they come from, ready for JSON.
+        limits: what is demanded; None takes those of the precision.
+        max_photos: at most so many are taken.
+        report: folder for the reports; None writes one only for a proof that fails.
+        command: as it was typed.
+    """
+
+    photographs: Photographs
+    data: dict[str, Any] = field(default_factory=dict)
+    limits: Limits | None = None
+    max_photos: int = MAX_PHOTOS
+    report: Path | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,22 +56,14 @@ class Draft:
     remedy: str
 
 
-def hand_over(
-    reference: Path,
-    drafts: Sequence[Draft],
-    photographs: SceneDataset,
-    limits: MaskThresholds,
-    progress: Progress,
-) -> None:
+def hand_over(reference: Path, drafts: Sequence[Draft], terms: Terms, progress: Progress) -> None:
     """Writes models and their manifests: all of them, or none if one fails its proof.
 
     Args:
         reference: the float32 model that they must equal.
-        photographs: to prove them on.
-        limits: what is demanded.
 
     Raises:
-        ProofError: a model's masks differ from the reference's by more than allowed.
+        ProofError: a model is not as demanded.
         OutputError: a file cannot be written. Whatever writing a draft raises goes through.
     """
     with tempfile.TemporaryDirectory(prefix="ioebss-export-") as folder:
@@ -62,7 +72,10 @@ def hand_over(
             graph = Path(folder) / draft.output.name
             manifest = draft.write(graph)
             write_manifest(manifest, graph)
-            proof = _prove(reference, graph, photographs, limits, draft, progress)
+            report = terms.report
+            if report is not None and len(drafts) > 1:
+                report = report / draft.output.stem
+            proof = _prove(reference, graph, terms, report, draft, progress)
             manifest = replace(manifest, training={**manifest.training, "proof": proof})
             proven.append((graph, manifest, draft.output))
         _put_in_place(proven)
@@ -89,20 +102,27 @@ def prove_engine(engine: Path, graph: Path, flavour: str) -> dict[str, Any]:
 def _prove(
     reference: Path,
     graph: Path,
-    photographs: SceneDataset,
-    limits: MaskThresholds,
+    terms: Terms,
+    report: Path | None,
     draft: Draft,
     progress: Progress,
 ) -> dict[str, Any]:
+    """What the manifest says of the proof."""
     progress.say(f"proving {draft.output.name}")
-    proof = compare_masks(reference, graph, photographs, progress)
-    progress.say(proof.table())
-    if failures := proof.failures(limits):
-        raise ProofError(
-            f"{draft.output.name} is not good enough, nothing was written: {failures[0]}; "
-            f"{draft.remedy}"
-        )
-    return {"status": "passed", "engine": onnxruntime_cpu.OnnxRuntimeCpu.name, **asdict(proof)}
+    request = Request(
+        reference,
+        graph,
+        terms.photographs,
+        terms.data,
+        terms.limits,
+        max_photos=terms.max_photos,
+        command=terms.command,
+    )
+    try:
+        proof = prove_or_refuse(request, report, draft.output, progress)
+    except ProofError as error:
+        raise ProofError(f"nothing was written: {error}; {draft.remedy}") from None
+    return {**proof.summary(), "engine": proof.candidate.backend, "data": proof.data}
 
 
 def _put_in_place(proven: Sequence[tuple[Path, Manifest, Path]]) -> None:

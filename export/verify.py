@@ -1,6 +1,7 @@
-"""The proof: the exported graph against the PyTorch model, on real photographs with clicks.
+"""The proof of a fresh export: the graph against the PyTorch model, on real photographs and clicks.
 
-Names first, then shapes, then values, then what matters: whether the masks are the same.
+Names first, then shapes, then values, then what matters: whether the masks are the same. One model
+file against another, in lower precision for example, is `ioebss.export.prove`.
 """
 
 from __future__ import annotations
@@ -15,21 +16,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import ioebss
 from ioebss.backends.onnxruntime_cpu import OnnxRuntimeCpu
-from ioebss.clicks import Click
-from ioebss.errors import DataError
-from ioebss.image_files import SUFFIXES, read_photo
+from ioebss.export.photographs import SEED, evenly, photo_paths, seeded_click
+from ioebss.image_files import read_photo
 from ioebss.manifest import Manifest
 from ioebss.overlap import iou
 from ioebss.planes import draw
 from ioebss.progress import Progress
 from ioebss.resampling import photo_to_network, sigmoid
 
-SAMPLES = Path(ioebss.__file__).parent / "samples"
 MAX_PHOTOS = 20
 CLICKS = 5  # network calls per photo, each with one more click
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -83,12 +80,7 @@ def photos_in(folder: Path | None) -> list[Path]:
     Raises:
         DataError: there is none.
     """
-    root = SAMPLES if folder is None else folder
-    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not found:
-        raise DataError(f"{root} holds no photo (.jpg, .png, .webp, ...) to prove the export on")
-    chosen = np.linspace(0, len(found) - 1, min(MAX_PHOTOS, len(found))).astype(int)
-    return [found[i] for i in chosen]
+    return evenly(photo_paths(folder), MAX_PHOTOS)
 
 
 def verify(
@@ -154,7 +146,7 @@ def _clicked(
     inputs[0, :3] = photo_to_network(photo, height, width)
     steps = []
     for k in range(CLICKS):
-        click = _click(k, height, width, rng)
+        click = seeded_click(k, height, width, rng)
         draw(inputs[0, 3:5], click.x, click.y, click.label, manifest.click_radius)
         expected = _run(reference, inputs)
         yield inputs, expected
@@ -164,16 +156,6 @@ def _clicked(
     if manifest.fixed_size is None:
         (first, first_logits), (second, second_logits) = steps[:2]
         yield np.concatenate([first, second]), np.concatenate([first_logits, second_logits])
-
-
-def _click(number: int, height: int, width: int, rng: np.random.Generator) -> Click:
-    """The first click is foreground near the middle, where objects are; later ones are anywhere."""
-    if number == 0:
-        x, y = rng.uniform(0.35, 0.65, 2)
-    else:
-        x, y = rng.random(2)
-    label = 1 if number == 0 else int(rng.integers(2))
-    return Click(int(x * width), int(y * height), label)
 
 
 @torch.inference_mode()

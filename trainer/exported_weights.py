@@ -9,7 +9,7 @@ scale and shift that leave the function as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,9 @@ def _fill(model: nn.Module, found: Parameters, path: Path) -> None:
         convolution.weight.copy_(weight * stretch.view(-1, 1, 1, 1))
         if convolution.bias is not None:
             convolution.bias.zero_()
-        normalisation.running_mean.zero_()
-        normalisation.running_var.fill_(1 - normalisation.eps)
+        mean, variance = _statistics(normalisation)
+        mean.zero_()
+        variance.fill_(1 - normalisation.eps)
         normalisation.weight.copy_(1 / stretch)
         normalisation.bias.copy_(bias)
 
@@ -121,12 +122,16 @@ def _measure_statistics(model: nn.Module, samples: Iterable[Tensor]) -> None:
     """Sets mean and variance of every normalisation to those of its input, the function kept."""
     sums = {m: torch.zeros(3, m.num_features) for _, _, m in _layers(model) if m is not None}
 
-    def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        x = inputs[0].double()
-        count = torch.full(x.shape[1:2], x.numel() / x.shape[1])
-        sums[module] = sums[module] + torch.stack([count, x.sum((0, 2, 3)), (x**2).sum((0, 2, 3))])
+    def adder(normalisation: nn.BatchNorm2d) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def add(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            x = inputs[0].double()
+            count = torch.full(x.shape[1:2], x.numel() / x.shape[1])
+            found = torch.stack([count, x.sum((0, 2, 3)), (x**2).sum((0, 2, 3))])
+            sums[normalisation] = sums[normalisation] + found
 
-    hooks = [m.register_forward_pre_hook(add) for m in sums]
+        return add
+
+    hooks = [m.register_forward_pre_hook(adder(m)) for m in sums]
     model.eval()
     for batch in samples:
         model(batch)
@@ -140,5 +145,12 @@ def _measure_statistics(model: nn.Module, samples: Iterable[Tensor]) -> None:
         scale = normalisation.weight.double()  # of an input that is not yet normalised
         normalisation.bias.copy_(normalisation.bias + scale * mean)
         normalisation.weight.copy_(scale * (variance + normalisation.eps).sqrt())
-        normalisation.running_mean.copy_(mean)
-        normalisation.running_var.copy_(variance)
+        for kept, value in zip(_statistics(normalisation), (mean, variance), strict=True):
+            kept.copy_(value)
+
+
+def _statistics(normalisation: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    mean, variance = normalisation.running_mean, normalisation.running_var
+    if mean is None or variance is None:
+        raise ModelError("this network keeps no normalisation statistics; it cannot begin so")
+    return mean, variance

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ioebss.errors import UsageError
-from ioebss.evaluation.metrics import estimate, failures, number_of_clicks
+from ioebss.evaluation.metrics import estimate
 from ioebss.overlap import iou
+from ioebss.robot import failures, number_of_clicks
 
 MASKS = arrays(np.bool_, (3, 5, 4))
 TABLES = arrays(

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
+from ioebss import provenance
 from ioebss.clicks import Click
 from ioebss.errors import DataError, UsageError
-from ioebss.evaluation import provenance
 from ioebss.evaluation.instances import Instance
 from ioebss.evaluation.protocol import Course, Measurement
 from ioebss.evaluation.result_files import read_instances, write_result

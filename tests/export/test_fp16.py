@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +15,11 @@ from onnx import TensorProto, numpy_helper
 from ioebss import Segmenter
 from ioebss.errors import ProofError
 from ioebss.export import fp16 as fp16_module
-from ioebss.export.compare import MaskThresholds
 from ioebss.export.fp16 import export_fp16
 from ioebss.export.half_graph import to_half
-from ioebss.export.sample_scenes import SampleScenes
+from ioebss.export.photographs import Alone, photo_paths
+from ioebss.export.proof import Limits
+from ioebss.export.proven import Terms
 from ioebss.manifest import read_manifest, sha256_of
 from ioebss.progress import Progress
 from ioebss.segmenter import BUNDLED, BUNDLED_INT8
@@ -51,8 +53,12 @@ def test_the_command_as_it_stands(command: Command, tmp_path: Path, samples: Pat
     assert set(half["kept_in_float32"].values()) == {"normalisation", "asked for"}
     proof = manifest.training["proof"]
     assert proof["mean_iou"] >= 0.995 and proof["worst_iou"] >= 0.98 and proof["photos"] == 4
-    assert proof["engine"] == "onnxruntime-cpu"
-    masks = [Segmenter(m).open(samples / "chelsea.jpg").click(230, 110) for m in (BUNDLED, model)]
+    assert proof["status"] == "passed"
+    assert re.fullmatch(r"onnxruntime-cpu, \d+ tensors rounded to half precision", proof["engine"])
+    masks = [
+        Segmenter(m, precision="exact").open(samples / "chelsea.jpg").click(230, 110)
+        for m in (BUNDLED, model)
+    ]
     assert (masks[0] & masks[1]).sum() > 0.99 * (masks[0] | masks[1]).sum()
 
     for wrong, code, text in (
@@ -83,6 +89,11 @@ def test_a_run(command: Command, run: Path, tmp_path: Path) -> None:
     assert any(weights_in_half(tmp_path / "tiny.onnx").values())
 
 
+def terms(limits: Limits | None = None) -> Terms:
+    """A proof on two of the sample photographs."""
+    return Terms(Alone(photo_paths(None)), limits=limits, max_photos=2)
+
+
 def test_a_model_that_differs_is_not_handed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,13 +108,13 @@ def test_a_model_that_differs_is_not_handed_over(
         return counts
 
     monkeypatch.setattr(fp16_module, "to_half", wrong)
-    with pytest.raises(ProofError, match=r"half\.onnx is not good enough, nothing was written"):
-        export_fp16(BUNDLED, tmp_path / "half.onnx", SampleScenes(), QUIET)
+    with pytest.raises(ProofError, match=r"nothing was written: half\.onnx is not as demanded"):
+        export_fp16(BUNDLED, tmp_path / "half.onnx", terms(), QUIET)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_worst_mask_is_judged_too(tmp_path: Path) -> None:
-    limits = MaskThresholds(mean=0.9, worst=1.0)
-    with pytest.raises(ProofError, match=r"IoU 0\.9.* with the reference on \w+, demanded 1\.0"):
-        export_fp16(BUNDLED, tmp_path / "half.onnx", SampleScenes(), QUIET, thresholds=limits)
+    limits = Limits(mean_iou=0.9, worst_iou=1.0)
+    with pytest.raises(ProofError, match=r"IoU 0\.9.* with the reference on \w+\.jpg, demanded 1"):
+        export_fp16(BUNDLED, tmp_path / "half.onnx", terms(limits), QUIET)
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("ioebss", "numpy", "opencv-python", "opencv-python-headless", "onnxruntime", "pillow")
+PACKAGES = (
+    "ioebss",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+    "onnx",
+    "onnxruntime",
+    "pillow",
+)
 
 
 def provenance(command: str) -> dict[str, Any]:

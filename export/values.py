@@ -1,0 +1,95 @@
+"""Logits on identical inputs: what a real session of the reference showed its network, shown to
+both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ioebss.backends import Backend
+from ioebss.calibration.samples import PER_PHOTO, Recorder
+from ioebss.export.masks import CLICKS, planned_steps
+from ioebss.export.pair import Pair
+from ioebss.export.photographs import Photographs
+
+PHOTOS = 10
+PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+
+Inputs = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ValueDifferences:
+    """What was measured.
+
+    Attributes:
+        inputs, logits: how many were compared.
+        maximum, mean: of the |differences|; infinite where something overflows.
+        percentiles: of the |differences|, by their names.
+        other_side: share of the logits that are on the other side of 0.
+        not_finite: how many of the candidate's logits are not finite where the reference's are.
+        deviation: standard deviation of the reference's logits, to compare differences with.
+    """
+
+    inputs: int
+    logits: int
+    maximum: float
+    mean: float
+    percentiles: dict[str, float]
+    other_side: float
+    not_finite: int
+    deviation: float
+
+
+def record_inputs(pair: Pair, photographs: Photographs) -> list[Inputs]:
+    """Inputs of sessions that the reference plays: on each of at most `PHOTOS` photos the first,
+    one in between, and the last. float32 (1, C, H, W) each.
+
+    Raises:
+        DataError, ImageError: a photo cannot be read.
+    """
+    found = []
+    for photograph in photographs.at_most(PHOTOS):
+        if photograph is None:
+            continue
+        recorder = Recorder(pair.reference.backend)
+        session = pair.open(recorder, photograph.image)
+        for _ in islice(planned_steps(session, photograph), CLICKS):
+            pass
+        count = min(PER_PHOTO, len(recorder.inputs))
+        places = np.linspace(0, len(recorder.inputs) - 1, count).astype(int)
+        found += [recorder.inputs[place] for place in places]
+    return found
+
+
+def compare_values(
+    reference: Backend, candidate: Backend, inputs: Sequence[Inputs]
+) -> ValueDifferences:
+    """Runs both on the inputs.
+
+    Args:
+        inputs: float32 (N, C, H, W) each, at least one.
+
+    Raises:
+        BackendError: an engine failed.
+    """
+    expected = np.concatenate([reference.run(i).ravel() for i in inputs])
+    actual = np.concatenate([candidate.run(i).ravel() for i in inputs])
+    finite = np.isfinite(actual)
+    differences = np.abs(actual - expected, dtype=np.float64)
+    differences[~finite] = np.inf
+    percentiles = np.percentile(differences, PERCENTILES, method="higher")
+    return ValueDifferences(
+        inputs=len(inputs),
+        logits=actual.size,
+        maximum=float(differences.max()),
+        mean=float(differences.mean()),
+        percentiles={f"{p:g}": float(v) for p, v in zip(PERCENTILES, percentiles, strict=True)},
+        other_side=float(np.mean((actual > 0) != (expected > 0))),
+        not_finite=int(np.count_nonzero(~finite & np.isfinite(expected))),
+        deviation=float(expected.std()),
+    )
