@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ioebss.command import run_command
+from ioebss.engine_files import SUFFIX
 from ioebss.errors import MissingExtraError, OutputError, UsageError
 from ioebss.evaluation.case_grid import choose_cases, draw_cases
 from ioebss.evaluation.instances import Instance, evenly_spread, list_instances
@@ -22,6 +23,7 @@ from ioebss.evaluation.record import record
 from ioebss.evaluation.result_files import read_instances, write_result
 from ioebss.evaluation.summary import summarise
 from ioebss.evaluation.tables import format_summary
+from ioebss.precision import EXACT
 from ioebss.progress import Progress
 from ioebss.provenance import provenance
 from ioebss.robot import MAX_CLICKS
@@ -97,6 +99,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     segmenter = Segmenter(
         arguments.model,
         backend=arguments.backend,
+        precision=EXACT,
         threads=arguments.threads,
         size=arguments.size,
         zoom=not arguments.no_zoom,
@@ -121,6 +124,8 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, option)
         if value is not None and value < 1:
             raise UsageError(f"--{option.replace('_', '-')} {value}: it must be 1 or more")
+    if arguments.record and arguments.model and arguments.model.suffix == SUFFIX:
+        raise UsageError("--record writes into the manifest of an ONNX file; engines have another")
     out = arguments.out
     if out is None:
         return

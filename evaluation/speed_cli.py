@@ -23,6 +23,7 @@ from ioebss.evaluation.foreign_graphs import ForeignGraphs
 from ioebss.evaluation.speed import ClickTimes, Times, measure_clicks
 from ioebss.evaluation.trade_off import matching, plot_trade_off, read_accuracy
 from ioebss.image_files import MAX_PIXELS, read_photo
+from ioebss.precision import EXACT
 from ioebss.progress import Progress
 from ioebss.provenance import provenance
 from ioebss.segmenter import BUNDLED, Segmenter
@@ -142,7 +143,11 @@ def _candidates(arguments: argparse.Namespace) -> dict[str, Segmenter]:
     for model in arguments.model or [BUNDLED]:
         for size in arguments.size or [None]:
             segmenter = Segmenter(
-                model, backend=arguments.backend, threads=arguments.threads, size=size
+                model,
+                backend=arguments.backend,
+                precision=EXACT,
+                threads=arguments.threads,
+                size=size,
             )
             name = f"{model.stem} {segmenter.manifest.precision} {segmenter.size}"
             if name in result:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.command import run_command
 from ioebss.errors import IoebssError, OutputError, UsageError
+from ioebss.precision import AUTO, CHOICES, INT8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,14 +68,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--start", type=Path, metavar="MASK", help="start from this mask and correct it"
     )
-    model = parser.add_mutually_exclusive_group()
-    model.add_argument("--model", type=Path, help="ONNX file, its manifest beside it (bundled)")
-    model.add_argument(
-        "--int8",
-        action="store_true",
-        help="the bundled model in 8 bits: about half the time on a CPU, nearly the same masks",
+    parser.add_argument(
+        "--model", type=Path, help="ONNX file or engine, its manifest beside it (bundled)"
     )
-    parser.add_argument("--backend", default="auto", help="inference engine (auto)")
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument(
+        "--precision",
+        choices=CHOICES,
+        default=AUTO,
+        help="auto: what is fast here of the files beside the model, 8 bits on CPUs with VNNI; "
+        "exact: the very file that is named (auto)",
+    )
+    precision.add_argument(
+        "--int8",
+        action="store_const",
+        const=INT8,
+        dest="precision",
+        help="short for --precision int8",
+    )
+    parser.add_argument(
+        "--backend", default="auto", help="inference engine, or auto for the first that works"
+    )
     parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
     parser.add_argument("--threads", type=int, help="CPU threads of the network")
     parser.add_argument(
@@ -97,11 +111,12 @@ class _Job:
 def _run(arguments: argparse.Namespace) -> None:
     # The engine takes its time to load: everything that can be wrong before is found before.
     jobs = _jobs(arguments)
-    from ioebss.segmenter import BUNDLED_INT8, Segmenter
+    from ioebss.segmenter import Segmenter
 
     segmenter = Segmenter(
-        BUNDLED_INT8 if arguments.int8 else arguments.model,
+        arguments.model,
         backend=arguments.backend,
+        precision=arguments.precision,
         threads=arguments.threads,
         size=arguments.size,
         zoom=not arguments.no_zoom,
@@ -148,6 +163,9 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
             "clicks": [{"x": c.x, "y": c.y, "label": c.label} for c in clicks],
             "model": segmenter.manifest.name,
             "backend": segmenter.backend,
+            "precision": segmenter.precision,
+            "file": segmenter.model.name,
+            "reasons": segmenter.reasons,
             "milliseconds": round(milliseconds, 1),
         }
         print(json.dumps(line), flush=True)

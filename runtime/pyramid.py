@@ -40,14 +40,19 @@ class Pyramid:
             The aligned window, in photo pixels; it may reach over the right and lower border by
             less than a pixel of the level. And float32 (3, height, width), 0..255.
         """
-        level = _level(window, height, width)
+        level, window = placed(window, height, width)
         while len(self._levels) <= level:
             self._levels.append(_halved(self._levels[-1]))
-        step = 1 << level
-        window = window.aligned(step)
         rows = slice(window.y0 >> level, window.y1 >> level)
         columns = slice(window.x0 >> level, window.x1 >> level)
         return window, photo_to_network(self._levels[level][rows, columns], height, width)
+
+
+def placed(window: Window, height: int, width: int) -> tuple[int, Window]:
+    """The level that a window is seen on, the smallest that has at least height x width pixels of
+    it, and the window aligned to whole pixels there."""
+    level = _level(window, height, width)
+    return level, window.aligned(1 << level)
 
 
 def _level(window: Window, height: int, width: int) -> int:

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.backends import AUTO, open_backend
-from ioebss.errors import ImageError, ModelError, UsageError
+from ioebss.backends import AUTO
+from ioebss.choice import open_model, read_model_manifest
+from ioebss.errors import ImageError, UsageError
 from ioebss.image_files import MAX_PIXELS, read_photo
-from ioebss.manifest import MAX_SIDE, check_graph, read_manifest
+from ioebss.manifest import MAX_SIDE, Manifest
+from ioebss.precision import cpu_int8_path
 from ioebss.session import Session
 
 BUNDLED = Path(__file__).parent / "models" / "default.onnx"
-BUNDLED_INT8 = BUNDLED.with_name("default.int8.cpu.onnx")  # about half the time on CPUs with VNNI
+BUNDLED_INT8 = cpu_int8_path(BUNDLED)  # about half the time on CPUs with VNNI
 
 
 class Segmenter:
@@ -23,8 +25,13 @@ class Segmenter:
     A segmenter holds no photo: `open` makes a `Session` for each. It may be shared by threads.
 
     Args:
-        model: an ONNX file with its manifest beside it; None takes the bundled model.
-        backend: "auto", or the name of an engine (`ioebss.backends.BACKENDS`).
+        model: an ONNX file or an engine with its manifest beside it; None takes the bundled model.
+        backend: "auto", or the name of an engine (`ioebss.backends.BACKENDS`), which is then never
+            replaced by another.
+        precision: "auto" may run what lies beside a float32 ONNX file and was made from it: an
+            engine, or on CPUs with 8-bit dot products `NAME.int8.cpu.onnx`. "exact" runs the very
+            file that is named, and "fp32" and "int8" run nothing of another precision. A file that
+            is no float32 ONNX file is always run itself.
         threads: CPU threads of the network; None leaves it to the engine.
         size: longer side of the network's input in pixels, a multiple of the manifest's
             `size_multiple`; None takes the recommended one.
@@ -34,8 +41,11 @@ class Segmenter:
             time.
 
     Attributes:
-        manifest: what is known about the model.
+        manifest: what is known about the model in use.
+        model: path of the file in use.
+        precision: it is in: "fp32", "fp16" or "int8".
         backend: name of the engine in use.
+        reasons: why the engines before it were refused, and why this file is in use; a line each.
         size: longer side of the network's input in pixels.
         zoom: how it zooms in, or None.
         flip: whether mirrored predictions are averaged in.
@@ -43,7 +53,8 @@ class Segmenter:
     Raises:
         ModelError: the model or its manifest is missing, damaged, or they do not fit each other.
         BackendError: no engine can be used, or not the one asked for.
-        UsageError: unknown backend, or a size that the model does not take.
+        UsageError: unknown backend or precision, a precision that the file named is not in, or a
+            size that the model does not take.
     """
 
     def __init__(
@@ -51,23 +62,24 @@ class Segmenter:
         model: str | Path | None = None,
         *,
         backend: str = AUTO,
+        precision: str = AUTO,
         threads: int | None = None,
         size: int | None = None,
         zoom: bool = True,
         flip: bool = False,
     ) -> None:
         path = BUNDLED if model is None else Path(model)
-        if not path.is_file():
-            raise ModelError(f"{path} does not exist: no such model file")
-        self.manifest = read_manifest(path)
-        self.zoom = self.manifest.zoom if zoom else None
-        self.flip = flip
-        check_graph(path, self.manifest)
-        self.size = self._checked_size(size)
+        named = read_model_manifest(path)
         if threads is not None and threads < 1:
             raise UsageError(f"threads = {threads}; it must be at least 1")
-        self._backend = open_backend(path, self.manifest, backend, threads)
-        self.backend = self._backend.name
+        self.size = _checked_size(named, size)
+        loaded = open_model(path, named, backend, precision, threads)
+        self._backend = loaded.backend
+        self.manifest, self.model, self.reasons = loaded.manifest, loaded.path, loaded.reasons
+        self.precision = loaded.manifest.precision
+        self.backend = loaded.backend.name
+        self.zoom = loaded.manifest.zoom if zoom else None
+        self.flip = flip
 
     def open(self, photo: str | Path | NDArray[np.uint8]) -> Session:
         """Prepares a photo for clicking.
@@ -89,12 +101,13 @@ class Segmenter:
             raise ImageError(f"the photo has more than {MAX_PIXELS} pixels; scale it down")
         return Session(photo, self.manifest, self._backend, self.size, self.zoom, self.flip)
 
-    def _checked_size(self, size: int | None) -> int:
-        step, fixed = self.manifest.size_multiple, self.manifest.fixed_size
-        if size is None:
-            return max(fixed or self.manifest.recommended_sizes[:1])
-        if fixed is not None and size != max(fixed):
-            raise UsageError(f"this model takes {fixed[1]}x{fixed[0]} only; leave size out")
-        if not 0 < size <= MAX_SIDE or size % step:
-            raise UsageError(f"size = {size}; it must be a multiple of {step} up to {MAX_SIDE}")
-        return size
+
+def _checked_size(manifest: Manifest, size: int | None) -> int:
+    step, fixed = manifest.size_multiple, manifest.fixed_size
+    if size is None:
+        return max(fixed or manifest.recommended_sizes[:1])
+    if fixed is not None and size != max(fixed):
+        raise UsageError(f"this model takes {fixed[1]}x{fixed[0]} only; leave size out")
+    if not 0 < size <= MAX_SIDE or size % step:
+        raise UsageError(f"size = {size}; it must be a multiple of {step} up to {MAX_SIDE}")
+    return size

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.backends import Backend
+from ioebss.backends import Backend, SeeingBackend
 from ioebss.clicks import FOREGROUND, MAX_CLICKS, Click, make_click, make_clicks
-from ioebss.enlargement import logits_to_mask, logits_to_probability
+from ioebss.enlargement import logits_to_probability
 from ioebss.errors import ClickError, UsageError
+from ioebss.eye import Eye, HostEye, Last, Prediction, Start
 from ioebss.manifest import Manifest
 from ioebss.obedience import SURE, obey_exactly
-from ioebss.prediction import Last, Prediction, Predictor, Start
+from ioebss.prediction import Predictor
 from ioebss.windows import Zoom
 
 
@@ -30,7 +32,7 @@ class _Step:
 @dataclass(frozen=True)
 class Timing:
     """Milliseconds: of preparing the photo, once; and of the last click: the network's input, the
-    network, the mask."""
+    network, the mask. On a GPU the input is made in one go with the network, and counted there."""
 
     prepare: float
     input: float
@@ -44,7 +46,7 @@ class Session:
     The photo is prepared once; a click shows the network the object and its surroundings. Every
     click is obeyed: its pixel is on the side that it says. A session belongs to one thread at a
     time; different sessions of one `Segmenter` may run in different threads. The photo's array is
-    not copied: do not change it while the session lives.
+    not copied: do not change it while the session lives. A context manager: it closes at the end.
 
     Attributes:
         height, width: of the photo in pixels.
@@ -63,7 +65,8 @@ class Session:
         started = time.perf_counter()
         self.height, self.width = photo.shape[:2]
         self._manifest = manifest
-        self._predictor = Predictor(photo, manifest, backend, longest, zoom, flip)
+        self._eye = _open_eye(photo, manifest, backend, longest, flip)
+        self._predictor = Predictor(self._eye, zoom)
         self._start: Start | None = None
         self._steps: list[_Step] = []
         self._undone: list[_Step] = []
@@ -78,11 +81,7 @@ class Session:
     def mask(self) -> NDArray[np.bool_]:
         """The current mask: bool (height, width). Without a click, the mask given to `reset`, or
         nothing."""
-        if self._steps:
-            return self._mask_of(self._steps[-1].prediction, self.clicks)
-        if self._start is not None:
-            return self._start.mask.copy()
-        return np.zeros((self.height, self.width), bool)
+        return self._mask_after(self._steps)
 
     @property
     def probability(self) -> NDArray[np.float32]:
@@ -117,9 +116,10 @@ class Session:
         started = time.perf_counter()
         prediction = self._predictor.predict((*self.clicks, click), self._last)
         predicted = time.perf_counter()
-        self._steps.append(_Step(click, prediction))
+        step = _Step(click, prediction)
+        mask = self._mask_after([*self._steps, step])
+        self._steps.append(step)
         self._undone.clear()
-        mask = self.mask
         self.timing = Timing(
             self.timing.prepare,
             1e3 * (predicted - started) - prediction.network,
@@ -133,11 +133,13 @@ class Session:
 
         Raises:
             UsageError: there is no click to take back.
+            BackendError: the engine failed. The session stays as it was.
         """
         if not self._steps:
             raise UsageError("there is no click to undo")
+        mask = self._mask_after(self._steps[:-1])
         self._undone.append(self._steps.pop())
-        return self.mask
+        return mask
 
     def redo(self) -> NDArray[np.bool_]:
         """Sets the click that was last undone again and returns its mask, without running the
@@ -145,11 +147,13 @@ class Session:
 
         Raises:
             UsageError: nothing was undone since the last click.
+            BackendError: the engine failed. The session stays as it was.
         """
         if not self._undone:
             raise UsageError("there is no undone click to redo")
+        mask = self._mask_after([*self._steps, self._undone[-1]])
         self._steps.append(self._undone.pop())
-        return self.mask
+        return mask
 
     def reset(self, mask: NDArray[np.bool_] | None = None) -> None:
         """Forgets all clicks; the photo stays prepared.
@@ -202,14 +206,37 @@ class Session:
         """
         return make_clicks(clicks, self.width, self.height)
 
+    def close(self) -> None:
+        """Gives back what the session holds, memory of the GPU above all, at once; otherwise that
+        is done when nothing refers to it any more. It cannot be clicked any more."""
+        self._eye.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
     # -- inside ------------------------------------------------------------------------------------
 
     @property
     def _last(self) -> Last:
         return self._steps[-1].prediction if self._steps else self._start
 
+    def _mask_after(self, steps: Sequence[_Step]) -> NDArray[np.bool_]:
+        if steps:
+            return self._mask_of(steps[-1].prediction, [step.click for step in steps])
+        if self._start is not None:
+            return self._start.mask.copy()
+        return np.zeros((self.height, self.width), bool)
+
     def _mask_of(self, prediction: Prediction, clicks: Sequence[Click]) -> NDArray[np.bool_]:
-        mask = logits_to_mask(prediction.logits, prediction.window, self.height, self.width)
+        mask = self._eye.mask(prediction)
         obey_exactly(mask, clicks, False, True)
         return mask
 
@@ -225,6 +252,15 @@ class Session:
             raise UsageError(
                 f"the mask has shape {mask.shape}, the photo {(self.height, self.width)}"
             )
+
+
+def _open_eye(
+    photo: NDArray[np.uint8], manifest: Manifest, backend: Backend, longest: int | None, flip: bool
+) -> Eye:
+    """The backend's own eye where it has one; mirrored input is made on the host."""
+    if isinstance(backend, SeeingBackend) and not flip:
+        return backend.eye(photo, manifest, longest)
+    return HostEye(photo, manifest, backend, longest, flip)
 
 
 def _milliseconds(since: float) -> float:

@@ -14,7 +14,7 @@ OLDEST = (10, 12)  # the first TensorRT whose strongly typed networks are those 
 # The raw wheels of TensorRT-RTX have the second name.
 MODULES = {TENSORRT: ("tensorrt",), TENSORRT_RTX: ("tensorrt_rtx", "tensorrt_rtx_bindings")}
 REMEDIES = {
-    TENSORRT: "install TensorRT 10.12 or newer as NVIDIA's guide says",
+    TENSORRT: 'pip install "ioebss[gpu]", or TensorRT 10.12 or newer as NVIDIA\'s guide says',
     TENSORRT_RTX: "pip install tensorrt-rtx",
 }
 

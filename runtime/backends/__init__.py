@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.backends import onnxruntime_cpu
 from ioebss.errors import BackendError, UsageError
+from ioebss.eye import Eye
 from ioebss.manifest import Manifest
 
 logger = logging.getLogger("ioebss")
+AUTO = "auto"
+T = TypeVar("T")
 
 
 class Backend(Protocol):
@@ -37,21 +41,57 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class SeeingBackend(Backend, Protocol):
+    """A backend that prepares photos and makes masks itself, on the GPU that it runs on."""
+
+    def eye(self, photo: NDArray[np.uint8], manifest: Manifest, longest: int | None) -> Eye:
+        """Its eye on a photo.
+
+        Args:
+            photo: uint8 (H, W, 3).
+            manifest: of the model.
+            longest: longer side of the network's input; None takes the recommended one.
+
+        Raises:
+            DeviceMemoryError: there is no memory left for it.
+            BackendError: it cannot be made.
+        """
+        ...
+
+
 Opener = Callable[[Path, Manifest, int | None], Backend]
 
+
+def _opener(module: str, name: str) -> Opener:
+    """A backend's class, imported when it is first asked for."""
+
+    def open_it(model: Path, manifest: Manifest, threads: int | None) -> Backend:
+        made: Backend = getattr(importlib.import_module(f"ioebss.backends.{module}"), name)(
+            model, manifest, threads
+        )
+        return made
+
+    return open_it
+
+
 # In the order in which they are tried.
-BACKENDS: dict[str, Opener] = {"onnxruntime-cpu": onnxruntime_cpu.OnnxRuntimeCpu}
-AUTO = "auto"
+BACKENDS: dict[str, Opener] = {
+    "tensorrt": _opener("tensorrt", "TensorRT"),
+    "tensorrt-rtx": _opener("tensorrt", "TensorRTRTX"),
+    "onnxruntime-cuda": _opener("onnxruntime_cuda", "OnnxRuntimeCuda"),
+    "onnxruntime-cpu": _opener("onnxruntime_cpu", "OnnxRuntimeCpu"),
+}
 
 
 def open_backend(
     model: Path, manifest: Manifest, name: str = AUTO, threads: int | None = None
 ) -> Backend:
-    """Loads a model on an engine.
+    """Loads exactly this file on an engine; `ioebss.choice` decides which file that is.
 
     Args:
-        model: the ONNX file.
-        manifest: its manifest.
+        model: the ONNX file, or an engine.
+        manifest: of the model.
         name: one of `BACKENDS`, or "auto" for the first that works. An engine asked for by name is
             never replaced by another.
         threads: CPU threads; None leaves it to the engine.
@@ -61,19 +101,35 @@ def open_backend(
         BackendError: the engine cannot be used here; with "auto", none can.
         ModelError: the model is damaged or does not fit its manifest.
     """
+    attempts = {n: partial(o, model, manifest, threads) for n, o in BACKENDS.items()}
+    return first_that_works(attempts, name)[0]
+
+
+def first_that_works(
+    attempts: Mapping[str, Callable[[], T]], name: str = AUTO
+) -> tuple[T, tuple[str, ...]]:
+    """What the first attempt gives that no engine refuses, and the refusals before it.
+
+    Args:
+        attempts: by name of the backend, in order. One refuses by raising `BackendError`.
+        name: of the only attempt to make, or "auto".
+
+    Raises:
+        UsageError: unknown name.
+        BackendError: the one asked for refused; with "auto", all did.
+    """
     if name != AUTO:
-        if name not in BACKENDS:
-            known = ", ".join((AUTO, *BACKENDS))
-            raise UsageError(f"no backend {name!r}; choose one of {known}")
-        return BACKENDS[name](model, manifest, threads)
-    reasons = []
-    for candidate, opener in BACKENDS.items():
+        if name not in attempts:
+            raise UsageError(f"no backend {name!r}; choose one of {', '.join((AUTO, *attempts))}")
+        return attempts[name](), ()
+    refusals = []
+    for candidate, attempt in attempts.items():
         try:
-            backend = opener(model, manifest, threads)
+            result = attempt()
         except BackendError as error:
-            reasons.append(f"{candidate}: {error}")
+            refusals.append(f"{candidate}: {error}")
             logger.info("backend %s refused: %s", candidate, error)
         else:
             logger.info("backend %s", candidate)
-            return backend
-    raise BackendError("no inference engine can be used: " + "; ".join(reasons))
+            return result, tuple(refusals)
+    raise BackendError("no inference engine can be used: " + "; ".join(refusals))

@@ -100,6 +100,7 @@ def test_files_table_and_repetition(bench, tmp_path, capsys) -> None:
         (("--out", "result.txt"), ".json"),
         (("--size", "100"), "multiple of 32"),
         (("--backend", "abacus"), "no backend"),
+        (("--model", "x.engine", "--record"), "--record writes into the manifest of an ONNX file"),
     ],
 )
 def test_wrong_usage(bench, capsys, arguments, message) -> None:

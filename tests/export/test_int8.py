@@ -37,7 +37,7 @@ def test_the_commands(command: Command, ellipses: Path, tmp_path: Path, samples:
     total = sum(node.op_type == "Conv" for node in onnx.load(BUNDLED).graph.node)
     kept = 4  # stem, depthwise and projection of the first block, classifier
     photo = read_photo(samples / "chelsea.jpg")
-    expected = Segmenter(BUNDLED).open(photo).click(230, 110)
+    expected = Segmenter(BUNDLED, precision="exact").open(photo).click(230, 110)
     for name, target in (("eight.int8.cpu.onnx", "cpu"), ("eight.int8.trt.onnx", "tensorrt")):
         assert f"{name}: {total - kept} convolutions in 8 bits, {kept} in float32" in result.stderr
         model = tmp_path / name

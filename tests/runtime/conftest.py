@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ioebss import kernels
+from ioebss.gpu import libcuda
 
 
 def compile_host(source: Path, output: Path, *options: str) -> None:
@@ -29,3 +31,24 @@ def host_kernels(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     library = tmp_path_factory.mktemp("kernels") / "host.so"
     compile_host(kernels.FOLDER / "host.cpp", library, "-shared", "-fPIC")
     return ctypes.CDLL(str(library))
+
+
+@pytest.fixture(scope="session")
+def driver_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `libcuda.so.1` that answers as the environment says; see `libcuda.cpp`."""
+    library = tmp_path_factory.mktemp("driver") / "libcuda.so.1"
+    compile_host(Path(__file__).with_name("libcuda.cpp"), library, "-shared", "-fPIC")
+    return library
+
+
+@pytest.fixture
+def fake_driver(driver_library: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts that library in the driver's place; keywords set what it answers."""
+
+    def install(**answers: int) -> None:
+        monkeypatch.setattr(libcuda, "LIBRARY", str(driver_library))
+        monkeypatch.setenv("LD_LIBRARY_PATH", str(driver_library.parent))  # for commands
+        for name, value in answers.items():
+            monkeypatch.setenv(f"TEST_CUDA_{name.upper()}", str(value))
+
+    return install

@@ -35,7 +35,10 @@ def test_auto_takes_the_first_that_works_and_logs_the_reasons(
 
 
 def test_unknown_backend(make_model: MakeModel) -> None:
-    with pytest.raises(UsageError, match="choose one of auto, onnxruntime-cpu"):
+    with pytest.raises(
+        UsageError,
+        match="choose one of auto, tensorrt, tensorrt-rtx, onnxruntime-cuda, onnxruntime-cpu",
+    ):
         Segmenter(make_model(), backend="abacus")
 
 

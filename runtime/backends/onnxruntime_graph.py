@@ -1,0 +1,111 @@
+"""What ONNX Runtime's backends share: a graph is loaded and checked in one way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ioebss.errors import BackendError, DeviceMemoryError, MissingExtraError, ModelError
+from ioebss.manifest import INPUT, OUTPUT, Manifest
+
+
+def import_onnxruntime(extra: str) -> Any:
+    """The module.
+
+    Args:
+        extra: of ioebss that brings it, for the message.
+
+    Raises:
+        MissingExtraError: it is not installed, or broken.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(
+            f'onnxruntime is not usable ({error}); pip install "ioebss[{extra}]"'
+        ) from None
+    return onnxruntime
+
+
+def load_graph(
+    onnxruntime: Any, model: Path, manifest: Manifest, threads: int | None, providers: list[Any]
+) -> Any:
+    """An `InferenceSession`, its interface checked.
+
+    Raises:
+        ModelError: the file is no ONNX model, or does not fit its manifest.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors come as exceptions; warnings are not for users
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(str(model), options, providers=providers)
+    except Exception as error:  # onnxruntime's errors share no base class but Exception
+        raise ModelError(f"{model} cannot be loaded by onnxruntime: {first_line(error)}") from None
+    check_interface(session, model, manifest)
+    return session
+
+
+def failed(error: Exception) -> BackendError:
+    """The error of a run that failed."""
+    text = first_line(error)
+    if any(words in text.lower() for words in ("out of memory", "failed to allocate")):
+        return DeviceMemoryError(f"no memory left for onnxruntime: {text}")
+    return BackendError(f"onnxruntime failed: {text}")
+
+
+def check_interface(session: Any, model: Path, manifest: Manifest) -> None:
+    """Checks that a loaded graph is what the model contract and the manifest say.
+
+    Raises:
+        ModelError: names, types, channels or sizes differ.
+    """
+    inputs = {i.name: (i.type, list(i.shape)) for i in session.get_inputs()}
+    outputs = {o.name: (o.type, list(o.shape)) for o in session.get_outputs()}
+    if list(inputs) != [INPUT] or list(outputs) != [OUTPUT]:
+        raise ModelError(
+            f"{model} has inputs {list(inputs)} and outputs {list(outputs)}; an IOEBSS model has "
+            f"one input {INPUT!r} and one output {OUTPUT!r} (export it with ioebss-export)"
+        )
+    for name, (kind, shape) in (inputs | outputs).items():
+        if kind != "tensor(float)" or len(shape) != 4:
+            raise ModelError(f"{model}: {name} is {kind} {shape}; expected float32 (N, C, H, W)")
+    shape = inputs[INPUT][1]
+    channels = len(manifest.channels)
+    if shape[1] != channels:
+        raise ModelError(
+            f"{model} takes {shape[1]} channels, its manifest says {channels} "
+            f"({', '.join(manifest.channels)}); export it again"
+        )
+    sides = shape[2:]
+    if manifest.fixed_size is None and any(isinstance(side, int) for side in sides):
+        raise ModelError(f"{model} takes {sides} only, its manifest says any size; export again")
+    if manifest.fixed_size is not None and sides != list(manifest.fixed_size):
+        raise ModelError(
+            f"{model} takes {sides}, its manifest says {list(manifest.fixed_size)}; export it again"
+        )
+
+
+def checked_logits(logits: Any, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The answer, checked to have the shape that the model contract says.
+
+    Raises:
+        ModelError: it has another.
+    """
+    count, _, height, width = inputs.shape
+    if logits.shape != (count, 1, height, width):
+        raise ModelError(
+            f"the model answers {inputs.shape} with logits of shape {logits.shape}, not "
+            f"{(count, 1, height, width)}; export it with ioebss-export"
+        )
+    return np.asarray(logits, np.float32)
+
+
+def first_line(error: Exception) -> str:
+    """What an error of another library says, short enough for a line."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]
