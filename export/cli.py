@@ -27,6 +27,7 @@ from ioebss.export.options import (
     OF_ENGINES,
     OF_INT8,
     OF_LOWER_PRECISION,
+    OF_PROVEN,
     OF_RUNS,
     add_options,
 )
@@ -108,6 +109,8 @@ def _check(arguments: argparse.Namespace) -> None:
             raise UsageError(f"{name} is exported already; say --fp16, --int8 or --engine")
     if not lower:
         _refuse(arguments, "goes with --fp16 or --int8", OF_LOWER_PRECISION)
+    if not lower and not arguments.engine:
+        _refuse(arguments, "goes with --fp16, --int8 or --engine", OF_PROVEN)
     if not arguments.int8:
         _refuse(arguments, "goes with --int8", OF_INT8)
     if not arguments.engine:
@@ -254,15 +257,17 @@ def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progres
     from ioebss.manifest import read_manifest
 
     max_batch = 1 if arguments.max_batch is None else arguments.max_batch
-    profiles = profiles_for(read_manifest(model), arguments.sizes, max_batch)
+    manifest = read_manifest(model)
+    profiles = profiles_for(manifest, arguments.sizes, max_batch)
     toolchain = open_toolchain(arguments.engine, progress)
     output = _engine_output(arguments, toolchain.flavour)
     options = BuildOptions(
         arguments.workspace, arguments.optimisation_level, arguments.compute_capability or ()
     )
-    export_engine(
-        model, output, toolchain, progress, profiles, options, arguments.cache, _command()
-    )
+    # GPUs multiply in TF32 where a graph is in float32: no more is demanded than of half precision.
+    precision = "fp16" if manifest.precision == "fp32" else manifest.precision
+    terms = _terms(arguments, precision, progress)
+    export_engine(model, output, toolchain, terms, progress, profiles, options, arguments.cache)
     print(output)
 
 

@@ -23,7 +23,7 @@ from ioebss.errors import IoebssError, UsageError
 from ioebss.export.engine_builder import CURRENT, BuildOptions, build_plan
 from ioebss.export.engine_cache import EngineCache, default_cache
 from ioebss.export.naming import check_engine_output
-from ioebss.export.proven import prove_engine
+from ioebss.export.proven import Terms, prove_engine
 from ioebss.export.toolchain import PORTABLE, Toolchain
 from ioebss.manifest import MAX_SIDE, Manifest, check_graph, read_manifest, sha256_of
 from ioebss.progress import Progress
@@ -69,11 +69,11 @@ def export_engine(
     onnx: Path,
     output: Path,
     toolchain: Toolchain,
+    terms: Terms,
     progress: Progress,
     profiles: tuple[Profile, ...],
     options: BuildOptions | None = None,
     cache: Path | None = None,
-    command: str = "",
 ) -> EngineManifest:
     """Builds an engine and writes it with its manifest, or takes it from the cache.
 
@@ -81,6 +81,7 @@ def export_engine(
         onnx: the graph, in the precision that the engine is to have, with its manifest.
         output: the .engine file.
         toolchain: that builds it, see `open_toolchain`.
+        terms: of the proof.
         profiles: see `profiles_for`.
         options: of the builder.
         cache: folder of engines; None takes the user's.
@@ -128,10 +129,10 @@ def export_engine(
             model=model,
             proof={"status": "not run", "reason": "it is being made"},
             built_with=options.table(),
-            command=command,
+            command=terms.command,
         )
         write_engine_manifest(manifest, engine)
-        proof = prove_engine(engine, onnx, toolchain.flavour)
+        proof = prove_engine(engine, onnx, output, terms, progress)
         progress.say(f"proof of the engine {proof['status']}: {proof['reason']}")
         manifest = replace(manifest, proof=proof)
         if built:

@@ -12,7 +12,8 @@ from ioebss.windows import Zoom
 _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).items())
 # Options that only mean something together with another one, for `refuse`.
 OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
-OF_LOWER_PRECISION = ("keep_fp32", "data", "split", *OF_PROOFS)
+OF_LOWER_PRECISION = ("keep_fp32",)
+OF_PROVEN = ("data", "split", *OF_PROOFS)  # of models that are compared with others
 OF_INT8 = ("calibration", "exclude_until")
 OF_ENGINES = (
     "sizes",
@@ -29,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_files(parser)
     _add_run(parser.add_argument_group("from a RUN"))
     _add_precision(parser.add_argument_group("lower precision"))
-    _add_proof(parser.add_argument_group("proof of a lower precision"))
+    _add_proof(parser.add_argument_group("proof of a lower precision or an engine"))
     _add_engine(parser.add_argument_group("engines"))
 
 

@@ -46,7 +46,7 @@ def proof_parser() -> argparse.ArgumentParser:
         nargs=2,
         required=True,
         metavar=("REFERENCE", "CANDIDATE"),
-        help="two ONNX files with their manifests",
+        help="two ONNX files, or an ONNX file and an engine, with their manifests",
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -61,7 +61,7 @@ def proof_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--split", help=f"list of the photos of --data ({SPLIT})")
     parser.add_argument(
-        "--backend", default="onnxruntime-cpu", help="engine of the candidate (%(default)s)"
+        "--backend", help="that runs the candidate (onnxruntime-cpu; for an engine its library)"
     )
     add_proof_options(parser.add_argument_group("the proof"))
     return parser
@@ -148,13 +148,13 @@ def prove_command(arguments: argparse.Namespace) -> None:
         ProofError: it failed, or could not be run.
     """
     try:
-        from ioebss.export.prove import Request, prove_or_refuse
+        from ioebss.export.prove import Request, backend_of, prove_or_refuse
         from ioebss.export.report import check_folder
     except ImportError as error:
         raise MissingExtraError(
             f'a proof needs more than the runtime ({error}); pip install "ioebss[export]"'
         ) from None
-    from ioebss.manifest import read_manifest
+    from ioebss.choice import read_model_manifest
     from ioebss.progress import Progress
 
     reference, candidate = arguments.verify
@@ -168,8 +168,8 @@ def prove_command(arguments: argparse.Namespace) -> None:
         candidate,
         photographs,
         data,
-        limits_from(arguments, read_manifest(candidate).precision),
-        arguments.backend,
+        limits_from(arguments, read_model_manifest(candidate).precision),
+        arguments.backend or backend_of(candidate),
         checked_photos(arguments),
         command=shlex.join(["ioebss-export", *sys.argv[1:]]),
     )

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ioebss.choice import is_engine, read_model_manifest
+from ioebss.engine_files import read_engine_manifest
 from ioebss.errors import BackendError, DataError, ModelError, OutputError, ProofError
 from ioebss.export.interface import answer_failures, name_failures, shape_failures
 from ioebss.export.layers import compare_layers
@@ -38,7 +40,7 @@ from ioebss.export.proof import (
 )
 from ioebss.export.report import PAGE, write_report
 from ioebss.export.values import compare_values, record_inputs
-from ioebss.manifest import Manifest, check_graph, read_manifest
+from ioebss.manifest import Manifest
 from ioebss.progress import Progress
 from ioebss.provenance import provenance
 from ioebss.robot import MAX_CLICKS
@@ -85,11 +87,18 @@ def prove(request: Request, progress: Progress) -> Proof:
         DataError, ImageError: no photo to prove it on, or one cannot be read.
         UsageError: unknown backend.
     """
-    manifests = read_manifest(request.reference), read_manifest(request.candidate)
-    check_graph(request.reference, manifests[0])
-    check_graph(request.candidate, manifests[1])
+    manifests = read_model_manifest(request.reference), read_model_manifest(request.candidate)
     with tempfile.TemporaryDirectory(prefix="ioebss-proof-") as folder:
         return _Work(request, *manifests, Path(folder), progress).run()
+
+
+def backend_of(model: Path) -> str:
+    """Name of the engine that is to run a model in a proof: its library for an engine's file.
+
+    Raises:
+        ModelError: the engine's manifest is missing or damaged.
+    """
+    return read_engine_manifest(model).flavour if is_engine(model) else CPU
 
 
 def prove_or_refuse(

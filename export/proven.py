@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ioebss.atomic import write_atomically
-from ioebss.errors import BackendError, IoebssError, ProofError
+from ioebss.errors import IoebssError, ProofError
+from ioebss.export.pair import CPU
 from ioebss.export.photographs import Photographs
-from ioebss.export.proof import Limits
-from ioebss.export.prove import MAX_PHOTOS, Request, prove_or_refuse
-from ioebss.gpu.libcuda import require_gpu
+from ioebss.export.proof import FAILED, NOT_RUN, Limits, table
+from ioebss.export.prove import MAX_PHOTOS, Request, backend_of, prove, prove_or_refuse
+from ioebss.export.report import write_report
 from ioebss.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from ioebss.progress import Progress
 
@@ -81,22 +82,47 @@ def hand_over(reference: Path, drafts: Sequence[Draft], terms: Terms, progress: 
         _put_in_place(proven)
 
 
-def prove_engine(engine: Path, graph: Path, flavour: str) -> dict[str, Any]:
-    """The proof of an engine that lies aside, for its manifest.
+def prove_engine(
+    engine: Path, graph: Path, output: Path, terms: Terms, progress: Progress
+) -> dict[str, Any]:
+    """The proof of an engine that lies aside, for its manifest: against the ONNX file that it was
+    built of, which is run on the CPU.
 
     Args:
         engine: with its manifest.
-        graph: the ONNX file that it was built of, with its own.
-        flavour: "tensorrt" or "tensorrt-rtx".
+        graph: the ONNX file.
+        output: the engine as its user knows it.
+
+    Raises:
+        ProofError: it is not as demanded. Where it cannot be run, that is no error: the result says
+            "not run", and why.
     """
-    try:
-        require_gpu()
-        reason = f"nothing here runs engines of {flavour} for a proof"
-    except BackendError as error:
-        reason = f"it could not run here: {error}"
-    known = read_manifest(graph).training.get("proof")
-    of_graph = known.get("status", "passed") if isinstance(known, dict) else "not run"
-    return {"status": "not run", "reason": f"{reason}. That of its graph {graph.name}: {of_graph}"}
+    proof = prove(_request(graph, engine, terms, backend_of(engine)), progress)
+    if proof.status == FAILED:
+        progress.say(table(proof))
+        raise ProofError(f"nothing was written: {output.name} is not as demanded: {proof.words[0]}")
+    if terms.report is not None:
+        write_report(proof, terms.report / output.stem)
+    reason = f"against {graph.name} on the CPU"
+    if proof.status == NOT_RUN:
+        known = read_manifest(graph).training.get("proof")
+        of_graph = known.get("status", "passed") if isinstance(known, dict) else "not run"
+        words = "; ".join(proof.words)
+        reason = f"it could not run here: {words}. That of its graph {graph.name}: {of_graph}"
+    return {**proof.summary(), "reason": reason}
+
+
+def _request(reference: Path, candidate: Path, terms: Terms, backend: str) -> Request:
+    return Request(
+        reference,
+        candidate,
+        terms.photographs,
+        terms.data,
+        terms.limits,
+        backend,
+        terms.max_photos,
+        command=terms.command,
+    )
 
 
 def _prove(
@@ -109,17 +135,10 @@ def _prove(
 ) -> dict[str, Any]:
     """What the manifest says of the proof."""
     progress.say(f"proving {draft.output.name}")
-    request = Request(
-        reference,
-        graph,
-        terms.photographs,
-        terms.data,
-        terms.limits,
-        max_photos=terms.max_photos,
-        command=terms.command,
-    )
     try:
-        proof = prove_or_refuse(request, report, draft.output, progress)
+        proof = prove_or_refuse(
+            _request(reference, graph, terms, CPU), report, draft.output, progress
+        )
     except ProofError as error:
         raise ProofError(f"nothing was written: {error}; {draft.remedy}") from None
     return {**proof.summary(), "engine": proof.candidate.backend, "data": proof.data}

@@ -44,6 +44,8 @@ from ioebss.export.engine_builder import BuildOptions, build_plan
 from ioebss.export.engine_cache import default_cache
 from ioebss.export.half_graph import to_half
 from ioebss.export.overflow import nodes_in_float
+from ioebss.export.photographs import Alone, photo_paths
+from ioebss.export.proven import Terms
 from ioebss.export.toolchain import open_toolchain
 from ioebss.gpu.libcuda import Gpu, probe
 from ioebss.manifest import read_manifest, sha256_of, write_manifest
@@ -52,6 +54,7 @@ from ioebss.segmenter import BUNDLED, BUNDLED_INT8
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 QUIET = Progress(quiet=True)
+TERMS = Terms(Alone(photo_paths(None)), command="as typed")
 SMALL = (Profile((1, 16, 16), (1, 64, 64), (1, 64, 64)),)
 needs_rtx = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None,
@@ -85,9 +88,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(
     model: Path, output: Path, cache: Path, progress: Progress = QUIET, **changes: object
 ) -> EngineManifest:
-    values: dict[str, object] = {"profiles": SMALL, "cache": cache, "command": "as typed"}
+    values: dict[str, object] = {"terms": TERMS, "profiles": SMALL, "cache": cache}
     tools = open_toolchain("tensorrt-rtx", progress)
-    return export_engine(model, output, tools, progress, **(values | changes))  # type: ignore[arg-type]
+    return export_engine(model, output, tools, progress=progress, **(values | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +142,7 @@ def test_the_second_time_nothing_is_built(
     heard = Heard()
     with monkeypatch.context() as patched:
         patched.setattr("ioebss.export.engine.build_plan", None)  # it would be found out
-        build(model, second, cache, heard, command="again")
+        build(model, second, cache, heard, terms=replace(TERMS, command="again"))
     assert any(f"built before; it is taken from {kept}" in line for line in heard.lines)
     assert first.read_bytes() == second.read_bytes()
     assert read_engine_manifest(second).command == "again"
