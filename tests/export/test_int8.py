@@ -19,19 +19,27 @@ from ioebss.export.int8 import ranges_for
 from ioebss.image_files import read_photo
 from ioebss.manifest import read_manifest, sha256_of
 from ioebss.progress import Progress
-from ioebss.segmenter import BUNDLED
+from ioebss.segmenter import BUNDLED, BUNDLED_INT8
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 QUIET = Progress(quiet=True)
 KEEP = ("--keep-fp32", "stem", "--keep-fp32", "blocks.0.")
 
 
-def test_the_commands(command: Command, ellipses: Path, tmp_path: Path, samples: Path) -> None:
+@pytest.fixture
+def arguments(command: Command, ellipses: Path) -> tuple[object, ...]:
+    """A command to begin with, and the ranges that it needs, in the folder of commands."""
     data = ("--data", ellipses)
     result = command("ioebss-calibrate", BUNDLED, *data, "--photos", "4", "-o", "ranges.json")
     assert result.returncode == 0, result.stderr
-    arguments = ("ioebss-export", BUNDLED, "--int8", "--calibration", "ranges.json", *data)
-    result = command(*arguments, *KEEP, "-o", "eight.onnx", "--mean-iou", "0.9")
+    return ("ioebss-export", BUNDLED, "--int8", "--calibration", "ranges.json", *data)
+
+
+def test_the_commands(
+    command: Command, arguments: tuple[object, ...], tmp_path: Path, samples: Path
+) -> None:
+    proof = ("--proof-photos", "2", "--noc", "20")  # two drawn ellipses say nothing of clicks
+    result = command(*arguments, *KEEP, *proof, "-o", "eight.onnx", "--mean-iou", "0.9")
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == ["eight.int8.cpu.onnx", "eight.int8.trt.onnx"]
     total = sum(node.op_type == "Conv" for node in onnx.load(BUNDLED).graph.node)
@@ -51,11 +59,16 @@ def test_the_commands(command: Command, ellipses: Path, tmp_path: Path, samples:
         mask = Segmenter(model).open(photo).click(230, 110)
         assert (mask & expected).sum() > 0.9 * (mask | expected).sum()
 
-    result = command(*arguments, *KEEP, "-o", "never.onnx", "--mean-iou", "1.0")
+    result = command(*arguments, *KEEP, *proof, "-o", "never.onnx", "--mean-iou", "1.0")
     assert result.returncode == 1
-    assert "nothing was written" in result.stderr
-    assert not list(tmp_path.glob("never*"))
+    assert "nothing was written: never.int8.cpu.onnx is not as demanded" in result.stderr
+    assert [path.name for path in tmp_path.glob("never*")] == ["never.int8.cpu.proof"]
 
+
+def test_what_makes_no_sense_is_refused(
+    command: Command, arguments: tuple[object, ...], tmp_path: Path
+) -> None:
+    model, data = BUNDLED_INT8, arguments[5:]
     other = json.loads((tmp_path / "ranges.json").read_text()) | {"sha256": "0" * 64}
     (tmp_path / "other.json").write_text(json.dumps(other))
     (tmp_path / "empty").mkdir()
