@@ -14,7 +14,7 @@
 namespace ioebss::core {
 
 constexpr int kManifestFormat = 1;
-constexpr std::uintmax_t kMaxManifestBytes = 1024 * 1024;
+constexpr std::uintmax_t kMaxManifestBytes = 1'048'576;
 constexpr std::int64_t kMaxSide = 4096;  // of the network's input, in pixels
 
 struct Manifest {

@@ -41,9 +41,8 @@ std::shared_ptr<const Model> open_model(const std::string &path, const ModelOpti
                           "; it must be at least 1, or 0 to leave it to the engine");
     }
     Choice choice = open_backend(file, manifest, options.backend, options.engine);
-    Habits habits{size, options.zoom ? manifest.zoom : std::nullopt, options.flip};
-    return std::make_shared<const Model>(
-        Model{std::move(manifest), std::move(choice), std::move(habits)});
+    const Habits habits{size, options.zoom ? manifest.zoom : std::nullopt, options.flip};
+    return std::make_shared<const Model>(Model{std::move(manifest), std::move(choice), habits});
 }
 
 }  // namespace ioebss::core

@@ -26,7 +26,8 @@
  * ERRORS
  *   Every function that can fail returns an ioebss_status. After a failure ioebss_last_error() says
  *   in words what to do; the text belongs to the calling thread and lives until its next failure.
- *   What was to be made is set to NULL; a session whose click failed is as it was before.
+ *   What was to be made is set to NULL; a session whose click is refused or whose engine fails is as it
+ *   was before.
  *
  * ENGINES AND THE GPU
  *   Engines are tried in this order: "tensorrt", "tensorrt-rtx", "onnxruntime-cuda",
@@ -45,8 +46,9 @@
  *   What you pass is copied before the function returns: photos, masks, paths, options may go away.
  *   Handles that you open are yours to close; NULL may be closed. A session keeps what it needs of its
  *   model, so handles may be closed in any order. Text that a model returns lives as long as it.
- *   A session takes 4 bytes for each pixel of the photo, and for each click 4 bytes for each pixel of
- *   the network's input: 0.4 MB at 320x320, at most 1000 clicks.
+ *   A session takes 4 bytes for each pixel of the photo, one more for ioebss_session_view_mask and one
+ *   for a mask to start from; and for each click 4 bytes for each pixel of the network's input: 0.4 MB
+ *   at 320x320, at most 1000 clicks.
  */
 #ifndef IOEBSS_IOEBSS_H
 #define IOEBSS_IOEBSS_H

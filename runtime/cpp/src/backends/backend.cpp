@@ -42,7 +42,6 @@ Choice open_backend(const std::filesystem::path &model, const Manifest &manifest
         return {name, engine_of(name).open(model, manifest, options), ""};
     }
     std::string log;
-    bool missing = true;
     for (const Engine &engine : kEngines) {
         try {
             return {engine.name, engine.open(model, manifest, options), log};
@@ -50,12 +49,10 @@ Choice open_backend(const std::filesystem::path &model, const Manifest &manifest
             if (!is_refusal(error)) {
                 throw;
             }
-            missing = missing && error.status() == IOEBSS_ERROR_MISSING_LIBRARY;
             log += (log.empty() ? "" : "\n") + std::string(engine.name) + ": " + error.what();
         }
     }
-    throw Error(missing ? IOEBSS_ERROR_MISSING_LIBRARY : IOEBSS_ERROR_BACKEND,
-                "no inference engine can be used:\n" + log);
+    throw backend_error("no inference engine can be used:\n" + log);
 }
 
 }  // namespace ioebss::core

@@ -112,7 +112,7 @@ class OnnxRuntime : public Backend {
                     : api().SessionGetOutputTypeInfo(session_.get(), 0, type.out()));
         const OrtTensorTypeAndShapeInfo *info = nullptr;  // belongs to `type`
         check(api().CastTypeInfoToTensorInfo(type.get(), &info));
-        const Tensor tensor = info == nullptr ? Tensor{name, false, {}} : described(name, info);
+        Tensor tensor = info == nullptr ? Tensor{name, false, {}} : described(name, info);
         if (!tensor.is_float || tensor.shape.size() != 4) {
             throw model_error(model + ": " + name + " is " +
                               (tensor.is_float ? "float32 " : "of another type, ") +
@@ -127,7 +127,7 @@ class OnnxRuntime : public Backend {
         char *name = nullptr;
         check(input ? api().SessionGetInputName(session_.get(), 0, allocator, &name)
                     : api().SessionGetOutputName(session_.get(), 0, allocator, &name));
-        const std::string result = name;
+        std::string result = name;
         check(api().AllocatorFree(allocator, name));
         return result;
     }

@@ -14,8 +14,8 @@ constexpr const char *kVariable = "IOEBSS_ONNXRUNTIME";
 // What somebody named is loaded or refused; the usual places are tried in turn.
 SharedLibrary found(const std::string &path) {
     const char *variable = std::getenv(kVariable);
-    if (!path.empty() || (variable != nullptr && *variable != '\0')) {
-        const std::string named = path.empty() ? variable : path;
+    const std::string named = path.empty() && variable != nullptr ? variable : path;
+    if (!named.empty()) {
         try {
             return SharedLibrary(named);
         } catch (const Error &error) {
