@@ -32,12 +32,15 @@ class Pair:
 
     def do(self, name: str, *arguments: Any) -> NDArray[np.bool_] | None:
         """Calls a method of both and compares what comes of it, errors too."""
+        wrong, expected = None, None
         try:
             expected = getattr(self.python, name)(*arguments)
         except IoebssError as error:
+            wrong = STATUSES[type(error)]
+        if wrong is not None:
             with pytest.raises(CppError) as caught:
                 getattr(self.cpp, name)(*arguments)
-            assert caught.value.status == STATUSES[type(error)]
+            assert caught.value.status == wrong
             return None
         found = getattr(self.cpp, name)(*arguments)
         if expected is not None:

@@ -63,8 +63,8 @@ std::shared_ptr<const Model> model_of(Choices &choices) {
     manifest.name = "echo";
     manifest.channels.resize((shape & 1) != 0 ? 6 : 5);
     manifest.click_radius = 1 + choices.next<std::uint8_t>() % 64;
-    manifest.size_multiple = 1 + shape / 16;
-    const std::int64_t longest = manifest.size_multiple * (1 + choices.next<std::uint8_t>() % 8);
+    manifest.size_multiple = 1 + shape / 32;
+    const std::int64_t longest = manifest.size_multiple * (1 + choices.next<std::uint8_t>() % 4);
     manifest.recommended_sizes = {longest};
     if ((shape & 2) != 0) {
         manifest.fixed_size = {manifest.size_multiple, longest};
@@ -94,7 +94,7 @@ ioebss_image image_of(Choices &choices) {
 // Memory that a valid view needs, to its last byte, so that a sanitizer sees what reads beyond.
 // None where that would be too much to try out.
 std::optional<std::vector<std::uint8_t>> memory_for(const ioebss_image &image) {
-    constexpr std::int64_t kMost = 1 << 20;
+    constexpr std::int64_t kMost = 1 << 15;
     const std::int64_t row = std::int64_t{image.width} * (image.channels == IOEBSS_GREY ? 1
                                                           : image.channels < 2          ? 3
                                                                                         : 4);

@@ -91,7 +91,6 @@ int32_t ioebss_version(void) {
 const char *ioebss_last_error(void) { return core::last_error().c_str(); }
 
 // -- models
-// ----------------------------------------------------------------------------------------
 
 void ioebss_model_options_init(ioebss_model_options *options) {
     *options = {};
@@ -135,7 +134,6 @@ int32_t ioebss_model_has_previous(const ioebss_model *model) {
 int32_t ioebss_model_zooms(const ioebss_model *model) { return model->model->habits.zoom ? 1 : 0; }
 
 // -- sessions
-// --------------------------------------------------------------------------------------
 
 ioebss_status ioebss_session_open(const ioebss_model *model, const ioebss_image *photo,
                                   ioebss_session **session) {

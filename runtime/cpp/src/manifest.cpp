@@ -27,8 +27,14 @@ std::string shown_value(const Json &value) {
     return text.size() <= 80 ? text : text.substr(0, 77) + "...";
 }
 
+// What a parser says of bytes that may be anything: only letters that every terminal knows.
+std::string plain(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](char byte) { return byte < ' ' || byte > '~'; }, '?');
+    return text;
+}
+
 // -- rules
-// -----------------------------------------------------------------------------------------
 
 bool is_text(const Json &value) {
     if (!value.is_string()) {
@@ -127,7 +133,6 @@ constexpr std::array kRules{
 };
 
 // -- reading
-// ---------------------------------------------------------------------------------------
 
 // Values of unknown keys are never looked at, but they are held: the depth is bounded while
 // parsing.
@@ -141,7 +146,8 @@ Json parsed(std::string_view text, const std::string &name) {
     try {
         return Json::parse(text.begin(), text.end(), bounded);
     } catch (const Json::exception &error) {
-        throw model_error(name + " cannot be read as JSON, it is not a manifest: " + error.what());
+        throw model_error(name +
+                          " cannot be read as JSON, it is not a manifest: " + plain(error.what()));
     }
 }
 

@@ -98,7 +98,6 @@ Prediction Predictor::predict(const Clicks &clicks, const Last &last) {
 }
 
 // -- where to look
-// ---------------------------------------------------------------------------------
 
 // The window of the last prediction, as long as it fits, else a new one.
 Window Predictor::next_window(const Clicks &clicks, const Last &last) const {
@@ -157,7 +156,6 @@ std::optional<Window> Predictor::extent_of_mask(const Last &last) const {
 }
 
 // -- looking
-// ---------------------------------------------------------------------------------------
 
 // A window's colours. The whole photo's and the last one's are kept.
 const View &Predictor::view(const Window &window) {

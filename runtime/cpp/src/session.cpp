@@ -144,7 +144,6 @@ void Session::predict(const ioebss_click *clicks, std::size_t count, const ioebs
 }
 
 // -- inside
-// ----------------------------------------------------------------------------------------
 
 Clicks Session::clicks() const {
     Clicks result;

@@ -97,8 +97,8 @@ void check_borders() {
 void check_pyramid() {
     Photo photo(5, 7, 3);
     std::fill_n(photo.data(), photo.size(), std::uint8_t{100});
-    photo.row(4)[6 * 3] =
-        200;  // alone in the last block of level 1: its last pixels count fourfold
+    // Alone in the last block of level 1, where its last pixels count fourfold.
+    photo.row(4)[18] = 200;
     Pyramid pyramid(std::move(photo));
     const View view = pyramid.view({0, 0, 7, 5}, 2, 3);
     CHECK((view.window == Window{0, 0, 8, 6}));  // over the border, to whole pixels of level 1

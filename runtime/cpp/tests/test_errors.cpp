@@ -140,7 +140,7 @@ void check_usage(ioebss_session *session) {
 // A photo that does not fit into what memory is left, as a process of its own limits would have it.
 // Sanitizers reserve address space themselves, so this is not done under them.
 void check_memory(const ioebss_model *model) {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(IOEBSS_SANITIZED)
+#ifndef IOEBSS_SANITIZED
     const std::vector<std::uint8_t> pixels(100'000'000, 1);
     const ioebss_image photo{pixels.data(), 10'000, 10'000, 0, IOEBSS_GREY};
     rlimit before{};

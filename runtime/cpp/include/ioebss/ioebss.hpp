@@ -58,7 +58,6 @@ namespace ioebss {
 constexpr int kForeground = 1, kBackground = 0;
 
 // -- errors
-// ----------------------------------------------------------------------------------------
 
 // Base of all errors but std::bad_alloc.
 class Error : public std::runtime_error {
@@ -123,7 +122,6 @@ inline void check(ioebss_status status) {
 }
 
 // -- views: nothing is owned
-// -----------------------------------------------------------------------
 
 enum class Channels : std::int32_t {
     rgb = IOEBSS_RGB,
@@ -167,7 +165,6 @@ struct Click {
 using Timing = ioebss_timing;  // milliseconds
 
 // -- models and sessions
-// ---------------------------------------------------------------------------
 
 // One photo being clicked on. Made by Model::open.
 class Session {
