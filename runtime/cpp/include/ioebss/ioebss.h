@@ -26,6 +26,7 @@
  * ERRORS
  *   Every function that can fail returns an ioebss_status. After a failure ioebss_last_error() says
  *   in words what to do; the text belongs to the calling thread and lives until its next failure.
+ *   Functions without a status take no NULL but for closing.
  *   What was to be made is set to NULL; a session whose click is refused or whose engine fails is as it
  *   was before.
  *
