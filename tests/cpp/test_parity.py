@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import ioebss
 from ioebss import BUNDLED, BUNDLED_INT8, ClickError, IoebssError, Segmenter, UsageError
+from ioebss.windows import Zoom
 
 from .library import BGR, BGRA, CLICK, GREY, RGBA, USAGE, CppError, Library
 from .library import Session as CppSession
@@ -130,13 +131,15 @@ def sessions(draw: st.DrawFn) -> tuple[Photo, list[tuple[Any, ...]]]:
     else:
         height, width = draw(st.sampled_from([(1, 700), (700, 1), (3, 900), (333, 2), (500, 410)]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    # Some people click all over the photo, some on a small part of it, which is zoomed in on.
+    middle, spread = rng.uniform(0, 1, 2), rng.choice([0.02, 0.1, 1.0])
+
+    def click() -> tuple[float, float, int]:
+        x, y = np.clip(middle + spread * rng.uniform(-1, 1, 2), 0, 0.999) * (width, height)
+        return float(x), float(y), int(rng.random() < 0.7)
+
     steps: list[tuple[Any, ...]] = []
-    for name in draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=8)):
-
-        def click() -> tuple[float, float, int]:
-            x, y = float(rng.uniform(0, width)), float(rng.uniform(0, height))
-            return x, y, int(rng.random() < 0.7)
-
+    for name in draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=12)):
         mask = rng.random((height, width)) < rng.choice([0.0, 0.01, 0.5])
         steps.append(
             {
@@ -153,11 +156,8 @@ def sessions(draw: st.DrawFn) -> tuple[Photo, list[tuple[Any, ...]]]:
     return rng.integers(0, 256, (height, width, 3), np.uint8), steps
 
 
-ZOOM = {"margin": 1.4, "keep": 1.15, "min_side": 8, "first": 0.7}
-
-
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["five", "six", "six, zooming", "fixed"]), sessions())
+@given(st.sampled_from(["five", "six", "zooming", "zooming too", "fixed"]), sessions())
 def test_any_session(
     library: Library,
     models: Callable[[str], tuple[Segmenter, Any]],
@@ -178,13 +178,12 @@ def models(
     library: Library, make_model: Callable[..., Path]
 ) -> Callable[[str], tuple[Segmenter, Any]]:
     """Loaded in both languages, once each."""
-    from ioebss.windows import Zoom
-
     loaded: dict[str, tuple[Segmenter, Any]] = {}
     kinds: dict[str, dict[str, Any]] = {
         "five": {"channels": 5},
         "six": {},
-        "six, zooming": {"zoom": Zoom(**ZOOM), "size_multiple": 4},  # type: ignore[arg-type]
+        "zooming": {"zoom": Zoom(1.4, 1.15, 8, 0.7), "size_multiple": 4},
+        "zooming too": {"zoom": Zoom(2, 1, 30, 1.0), "recommended_sizes": (64,)},
         "fixed": {"side": 64},
     }
 

@@ -14,8 +14,8 @@ namespace ioebss::core {
 namespace {
 
 constexpr std::int64_t kColours = 3, kPlanes = 2;  // channels, in the manifest's order
-constexpr double kMuchLarger =
-    1.5;  // a window is not kept when its area is so many times a new one's
+// A window is not kept when its area is so many times that of a new one.
+constexpr double kMuchLarger = 1.5;
 
 // Which of `count` rows or columns hold something.
 struct Range {

@@ -162,6 +162,29 @@ void check_enlargement() {
     }
 }
 
+// Whole logits enlarged three- and fivefold: many pixels lie where the sign hangs on the rounding.
+// Every one must be what the shared arithmetic says.
+void check_ties() {
+    for (std::int64_t scale : {3, 5, 6}) {
+        const std::int64_t h = 12, w = 10, height = h * scale, width = w * scale;
+        Logits logits(h, w, 1);
+        std::generate_n(logits.data(), h * w, [] { return static_cast<float>(any(-3, 3)); });
+        const auto rows = sources(h, 0, height, 0, height, height);
+        const auto columns = sources(w, 0, width, 0, width, width);
+        std::vector<std::uint8_t> mask(static_cast<std::size_t>(height * width));
+        logits_to_mask(logits, {0, 0, width, height}, height, width, {mask.data(), width});
+        for (std::int64_t i = 0; i < height * width; ++i) {
+            const auto &row = rows[static_cast<std::size_t>(i / width)];
+            const auto &column = columns[static_cast<std::size_t>(i % width)];
+            const float *above = logits.row(row.before) + column.before;
+            const float *below = logits.row(row.before + 1) + column.before;
+            const bool on = ioebss::arithmetic::is_foreground(above[0], above[1], below[0],
+                                                              below[1], column.weight, row.weight);
+            CHECK(mask[static_cast<std::size_t>(i)] == (on ? kObject : 0));
+        }
+    }
+}
+
 }  // namespace
 
 int main(int, char **) {
@@ -172,5 +195,6 @@ int main(int, char **) {
     check_pyramid();
     check_obedience();
     check_enlargement();
+    check_ties();
     return check::result();
 }
