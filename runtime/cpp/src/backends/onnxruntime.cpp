@@ -29,10 +29,11 @@ class OnnxRuntime : public Backend {
           session_(library_.api().ReleaseSession),
           channels_(static_cast<std::int64_t>(manifest.channels.size())) {
         OrtHandle<OrtSessionOptions> settings(api().ReleaseSessionOptions);
-        check(api().CreateEnv(ORT_LOGGING_LEVEL_ERROR, "ioebss", env_.out()));
+        // Errors come as statuses; the terminal is not ours to write to.
+        check(api().CreateEnv(ORT_LOGGING_LEVEL_FATAL, "ioebss", env_.out()));
         check(api().CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, memory_.out()));
         check(api().CreateSessionOptions(settings.out()));
-        check(api().SetSessionLogSeverityLevel(settings.get(), ORT_LOGGING_LEVEL_ERROR));
+        check(api().SetSessionLogSeverityLevel(settings.get(), ORT_LOGGING_LEVEL_FATAL));
         if (options.threads > 0) {
             check(api().SetIntraOpNumThreads(settings.get(), options.threads));
         }
@@ -79,7 +80,11 @@ class OnnxRuntime : public Backend {
         }
         OrtHandle<OrtCUDAProviderOptionsV2> options(api().ReleaseCUDAProviderOptions);
         check(api().CreateCUDAProviderOptions(options.out()));
-        check(api().SessionOptionsAppendExecutionProvider_CUDA_V2(settings, options.get()));
+        library_.check(
+            api().SessionOptionsAppendExecutionProvider_CUDA_V2(settings, options.get()),
+            IOEBSS_ERROR_BACKEND,
+            "the CUDA provider of ONNX Runtime does not start; a driver, CUDA and cuDNN must be "
+            "where the loader finds them");
     }
 
     Tensor described(const std::string &name, const OrtTensorTypeAndShapeInfo *info) const {
