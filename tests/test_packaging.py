@@ -56,6 +56,7 @@ def test_the_wheel(built: Path) -> None:
         "ioebss/trainer/recipes/default.toml",
     ):
         assert needed in names
+    assert not [n for n in names if "/cpp/" in n]  # the C++ library has an installation of its own
     outside = {n.split("/")[0] for n in names} - {"ioebss"}
     assert all(n.endswith(".dist-info") for n in outside)
     assert any(n.endswith("licenses/LICENSE") for n in names)
@@ -75,6 +76,9 @@ def test_the_source_archive(built: Path) -> None:
         "tests/runtime/test_planes.py",
         "docs/clicks.png",
         "runtime/models/default.onnx",
+        "runtime/cpp/CMakeLists.txt",
+        "runtime/cpp/include/ioebss/ioebss.hpp",
+        "runtime/cpp/src/session.cpp",
     ):
         assert path in names
 

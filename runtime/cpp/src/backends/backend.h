@@ -1,0 +1,49 @@
+// The engines that can run a model (runtime/backends).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "manifest.h"
+
+namespace ioebss::core {
+
+constexpr const char *kInput = "input", *kOutput = "logits", *kAuto = "auto";
+
+// An engine with a model loaded.
+class Backend {
+  public:
+    Backend() = default;
+    Backend(const Backend &) = delete;
+    Backend &operator=(const Backend &) = delete;
+    virtual ~Backend() = default;
+
+    // Runs the network once. Safe to call from several threads.
+    //   input: (channels, height, width), as the manifest describes it. It is not changed.
+    //   logits: (height, width), written.
+    // Throws a backend error if the engine fails, a model error if its answer has another shape.
+    virtual void run(float *input, std::int64_t height, std::int64_t width,
+                     float *logits) const = 0;
+};
+
+struct EngineOptions {
+    int threads = 0;          // of the CPU; 0 leaves it to the engine
+    std::string onnxruntime;  // path of the library; "" looks for it
+};
+
+struct Choice {
+    std::string name;
+    std::unique_ptr<Backend> backend;
+    std::string log;  // a line "name: reason" for each refusal before
+};
+
+// Loads a model on the engine of this name, or with "auto" on the first that works. Throws a usage
+// error: unknown name; a backend error: the engine cannot be used here, with "auto" none can; a
+// model error: the model is damaged or does not fit its manifest.
+Choice open_backend(const std::filesystem::path &model, const Manifest &manifest,
+                    const std::string &name, const EngineOptions &options);
+
+}  // namespace ioebss::core

@@ -1,0 +1,16 @@
+// ONNX Runtime, loaded at run time through its C interface: any version from 1.14 on.
+#pragma once
+
+#include "backend.h"
+
+namespace ioebss::core {
+
+std::unique_ptr<Backend> open_onnxruntime_cpu(const std::filesystem::path &model,
+                                              const Manifest &manifest,
+                                              const EngineOptions &options);
+
+std::unique_ptr<Backend> open_onnxruntime_cuda(const std::filesystem::path &model,
+                                               const Manifest &manifest,
+                                               const EngineOptions &options);
+
+}  // namespace ioebss::core

@@ -1,0 +1,31 @@
+// A model, loaded (runtime/segmenter.py). Nothing in it changes, so threads may share it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backends/backend.h"
+#include "manifest.h"
+#include "prediction.h"
+
+namespace ioebss::core {
+
+struct ModelOptions {
+    std::string backend = kAuto;
+    EngineOptions engine;
+    std::int64_t size = 0;  // longer side of the network's input; 0 is recommended
+    bool zoom = true, flip = false;
+};
+
+struct Model {
+    Manifest manifest;
+    Choice choice;
+    Habits habits;
+};
+
+// Throws a model error: the model or its manifest is missing, damaged, or they do not fit each
+// other; a backend error: no engine can be used, or not the one asked for; a usage error: unknown
+// backend, a size that the model does not take, negative threads.
+std::shared_ptr<const Model> open_model(const std::string &path, const ModelOptions &options);
+
+}  // namespace ioebss::core

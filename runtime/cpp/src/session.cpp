@@ -1,0 +1,184 @@
+#include "session.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "clock.h"
+#include "enlargement.h"
+#include "error.h"
+#include "obedience.h"
+
+namespace ioebss::core {
+namespace {
+
+// The predictor, and how long it took to prepare the photo.
+Predictor prepared(const ioebss_image *photo, const Model &model, double &milliseconds) {
+    const Clock clock;
+    Predictor predictor(photo_of(photo), model.manifest, *model.choice.backend, model.habits);
+    milliseconds = clock.milliseconds();
+    return predictor;
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<const Model> model, const ioebss_image *photo)
+    : model_(std::move(model)), predictor_(prepared(photo, *model_, timing_.prepare)) {}
+
+const Click &Session::click_at(std::size_t index) const {
+    if (index >= steps_.size()) {
+        throw usage_error("there is no click number " + std::to_string(index) + "; there are " +
+                          std::to_string(steps_.size()));
+    }
+    return steps_[index].click;
+}
+
+void Session::click(double x, double y, std::int32_t label) {
+    const Click click = make_click(x, y, label, width(), height());
+    if (label != kForeground && steps_.empty() && !start_) {
+        throw click_error("the first click must be foreground (label 1): click on the object");
+    }
+    if (steps_.size() >= kMaxClicks) {
+        throw click_error("more than " + std::to_string(kMaxClicks) +
+                          " clicks on one photo; use fewer");
+    }
+    const Clock clock;
+    Last last;
+    if (!steps_.empty()) {
+        last.prediction = &steps_.back().prediction;
+    } else if (start_) {
+        last.start = &*start_;
+    }
+    Clicks all = clicks();
+    all.push_back(click);
+    Prediction prediction = predictor_.predict(all, last);
+    const double network = prediction.network;
+    steps_.push_back({click, std::move(prediction)});
+    undone_.clear();
+    own_mask_is_current_ = false;
+    timing_.input = clock.milliseconds() - network;
+    timing_.network = network;
+    timing_.mask = 0;
+}
+
+void Session::undo() {
+    if (steps_.empty()) {
+        throw usage_error("there is no click to undo");
+    }
+    undone_.push_back(std::move(steps_.back()));
+    steps_.pop_back();
+    own_mask_is_current_ = false;
+}
+
+void Session::redo() {
+    if (undone_.empty()) {
+        throw usage_error("there is no undone click to redo");
+    }
+    steps_.push_back(std::move(undone_.back()));
+    undone_.pop_back();
+    own_mask_is_current_ = false;
+}
+
+void Session::reset(const ioebss_mask_view *start) {
+    std::optional<Mask> mask;
+    if (start != nullptr) {
+        mask = checked_start(*start);
+    }
+    steps_.clear();
+    undone_.clear();
+    start_ = std::move(mask);
+    own_mask_is_current_ = false;
+}
+
+void Session::mask(const Rows<std::uint8_t> &rows) {
+    const Clock clock;
+    if (steps_.empty()) {
+        write_start(rows);
+    } else {
+        write_mask(steps_.back().prediction, clicks(), rows);
+    }
+    timing_.mask = clock.milliseconds();
+}
+
+const std::uint8_t *Session::view_mask() {
+    if (own_mask_.size() == 0) {
+        own_mask_ = Mask(height(), width(), 1);
+    }
+    if (!own_mask_is_current_) {
+        mask({own_mask_.data(), width()});
+        own_mask_is_current_ = true;
+    }
+    return own_mask_.data();
+}
+
+void Session::probability(const Rows<float> &rows) const {
+    if (!steps_.empty()) {
+        const Prediction &last = steps_.back().prediction;
+        logits_to_probability(last.logits, last.window, height(), width(), rows);
+        obey_exactly(rows, clicks());
+        return;
+    }
+    for (std::int64_t y = 0; y < height(); ++y) {
+        if (start_) {
+            std::copy_n(start_->row(y), width(), rows.row(y));
+        } else {
+            std::fill_n(rows.row(y), width(), 0.0F);
+        }
+    }
+}
+
+void Session::predict(const ioebss_click *clicks, std::size_t count, const ioebss_mask_view *start,
+                      const Rows<std::uint8_t> &rows) {
+    const Clicks valid = make_clicks(clicks, count, width(), height());
+    std::optional<Mask> mask;
+    if (start != nullptr) {
+        mask = checked_start(*start);
+    }
+    const bool on_object = std::any_of(
+        valid.begin(), valid.end(), [](const Click &click) { return click.label == kForeground; });
+    if (valid.empty() || (!mask && !on_object)) {
+        throw click_error("no foreground click: click on the object at least once (label 1)");
+    }
+    const Prediction prediction = predictor_.predict(valid, {nullptr, mask ? &*mask : nullptr});
+    write_mask(prediction, valid, rows);
+}
+
+// -- inside
+
+Clicks Session::clicks() const {
+    Clicks result;
+    result.reserve(steps_.size() + 1);
+    for (const Step &step : steps_) {
+        result.push_back(step.click);
+    }
+    return result;
+}
+
+Mask Session::checked_start(const ioebss_mask_view &start) const {
+    if (!model_->manifest.has_previous()) {
+        throw usage_error("model '" + model_->manifest.name +
+                          "' reads no previous mask, so it cannot start from one; take a model "
+                          "with six channels");
+    }
+    return mask_of(start, height(), width());
+}
+
+void Session::write_mask(const Prediction &prediction, const Clicks &clicks,
+                         const Rows<std::uint8_t> &rows) const {
+    logits_to_mask(prediction.logits, prediction.window, height(), width(), rows);
+    obey_exactly(rows, clicks);
+}
+
+void Session::write_start(const Rows<std::uint8_t> &rows) const {
+    for (std::int64_t y = 0; y < height(); ++y) {
+        if (!start_) {
+            std::fill_n(rows.row(y), width(), std::uint8_t{0});
+            continue;
+        }
+        const std::uint8_t *from = start_->row(y);
+        std::transform(from, from + width(), rows.row(y),
+                       [](std::uint8_t value) { return value != 0 ? kObject : std::uint8_t{0}; });
+    }
+}
+
+}  // namespace ioebss::core

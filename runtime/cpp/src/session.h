@@ -1,0 +1,69 @@
+// One photo being clicked on (runtime/session.py).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "clicks.h"
+#include "model.h"
+#include "photo.h"
+#include "prediction.h"
+
+namespace ioebss::core {
+
+class Session {
+  public:
+    // Throws an image error; see photo_of.
+    Session(std::shared_ptr<const Model> model, const ioebss_image *photo);
+
+    std::int64_t height() const { return predictor_.height(); }
+    std::int64_t width() const { return predictor_.width(); }
+    const ioebss_timing &timing() const { return timing_; }
+    std::size_t click_count() const { return steps_.size(); }
+    std::size_t undone_count() const { return undone_.size(); }
+    // Throws a usage error if there are not so many.
+    const Click &click_at(std::size_t index) const;
+
+    // Adds a click. Throws a click error or a backend error; the session stays as it was then.
+    void click(double x, double y, std::int32_t label);
+    // Without running the network. Throw a usage error if there is nothing to undo or redo.
+    void undo();
+    void redo();
+    // Forgets all clicks. Throws a usage error: the mask does not fit, the model takes none.
+    void reset(const ioebss_mask_view *start);
+
+    // Writes the current mask.
+    void mask(const Rows<std::uint8_t> &rows);
+    // The current mask, valid until it changes.
+    const std::uint8_t *view_mask();
+    // Foreground probability of each pixel.
+    void probability(const Rows<float> &rows) const;
+    // The mask of a set of clicks at once; the session's own neither count nor change. Throws a
+    // click error, a usage error, a backend error.
+    void predict(const ioebss_click *clicks, std::size_t count, const ioebss_mask_view *start,
+                 const Rows<std::uint8_t> &rows);
+
+  private:
+    // A click and the prediction after it.
+    struct Step {
+        Click click;
+        Prediction prediction;
+    };
+
+    Clicks clicks() const;
+    Mask checked_start(const ioebss_mask_view &start) const;
+    void write_mask(const Prediction &prediction, const Clicks &clicks,
+                    const Rows<std::uint8_t> &rows) const;
+    void write_start(const Rows<std::uint8_t> &rows) const;
+
+    std::shared_ptr<const Model> model_;
+    ioebss_timing timing_{};
+    Predictor predictor_;
+    std::optional<Mask> start_;
+    std::vector<Step> steps_, undone_;
+    Mask own_mask_;  // what view_mask shows, made when it is first asked for
+    bool own_mask_is_current_ = false;
+};
+
+}  // namespace ioebss::core

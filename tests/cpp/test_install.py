@@ -1,0 +1,208 @@
+"""What a C or C++ project gets that uses the installed library."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ioebss import BUNDLED, Segmenter
+from ioebss.image_files import read_photo
+
+from .conftest import SOURCE, run
+
+CMAKE_PROJECT = """
+cmake_minimum_required(VERSION 3.22)
+project(consumer LANGUAGES C CXX)
+find_package(ioebss REQUIRED)
+add_executable(in_c consumer.c)
+target_link_libraries(in_c PRIVATE ioebss::ioebss)
+add_executable(in_cpp consumer.cpp)
+target_link_libraries(in_cpp PRIVATE ioebss::ioebss)
+add_executable(in_cpp_static consumer.cpp)
+target_link_libraries(in_cpp_static PRIVATE ioebss::static)
+"""
+
+# Both print how many pixels of a grey 64x64 photo are on the object after a click in its middle.
+C_PROGRAM = """
+#include <ioebss/ioebss.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int count, char **arguments) {
+    enum { SIDE = 64 };
+    static uint8_t pixels[SIDE * SIDE], mask[SIDE * SIDE];
+    ioebss_model *model = NULL;
+    ioebss_session *session = NULL;
+    ioebss_image photo = {pixels, SIDE, SIDE, 0, IOEBSS_GREY};
+    ioebss_mask out = {mask, SIDE, SIDE, 0};
+    int i, on = 0;
+    if (count < 2 || ioebss_model_open(arguments[1], NULL, &model) != IOEBSS_OK ||
+        ioebss_session_open(model, &photo, &session) != IOEBSS_OK ||
+        ioebss_session_click(session, 32, 32, 1, &out) != IOEBSS_OK) {
+        fprintf(stderr, "%s\\n", ioebss_last_error());
+        return EXIT_FAILURE;
+    }
+    for (i = 0; i < SIDE * SIDE; ++i) on += mask[i] == 255;
+    printf("%d\\n", on);
+    ioebss_session_close(session);
+    ioebss_model_close(model);
+    return EXIT_SUCCESS;
+}
+"""
+
+CPP_PROGRAM = """
+#include <ioebss/ioebss.hpp>
+#include <algorithm>
+#include <cstdio>
+
+int main(int, char **arguments) {
+    const std::vector<std::uint8_t> pixels(64 * 64);
+    try {
+        const ioebss::Model model(arguments[1]);
+        auto session = model.open({pixels.data(), 64, 64, ioebss::Channels::grey});
+        const ioebss::MaskView mask = session.click(32, 32);
+        std::printf("%d\\n", static_cast<int>(std::count(mask.data, mask.data + 64 * 64, 255)));
+    } catch (const ioebss::Error &error) {
+        std::fprintf(stderr, "%s\\n", error.what());
+        return 1;
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def prefix(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prefix")
+    run("cmake", "--install", build, "--prefix", folder)
+    return folder
+
+
+def installed_folder(prefix: Path) -> Path:
+    """Where the library lies: lib, lib64, or lib/x86_64-linux-gnu."""
+    (library,) = prefix.glob("lib*/**/libioebss.so")
+    return library.parent
+
+
+@pytest.fixture
+def environment(onnxruntime_library: Path) -> dict[str, str]:
+    return os.environ | {"IOEBSS_ONNXRUNTIME": str(onnxruntime_library)}
+
+
+def expected_pixels() -> str:
+    photo = np.zeros((64, 64, 3), np.uint8)
+    return f"{Segmenter(BUNDLED).open(photo).click(32, 32).sum()}\n"
+
+
+def test_a_project_outside_the_tree(
+    prefix: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Against both libraries, in C and in C++; as people compile: with warnings as errors."""
+    (tmp_path / "CMakeLists.txt").write_text(CMAKE_PROJECT)
+    (tmp_path / "consumer.c").write_text(C_PROGRAM)
+    (tmp_path / "consumer.cpp").write_text(CPP_PROGRAM)
+    strict = "-Wall -Wextra -Wpedantic -Wconversion -Werror"
+    out = tmp_path / "build"
+    flags = (f"-DCMAKE_C_FLAGS={strict} -std=c99", f"-DCMAKE_CXX_FLAGS={strict}")
+    run("cmake", "-B", out, "-S", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}", *flags)
+    run("cmake", "--build", out)
+    expected = expected_pixels()
+    for name in ("in_c", "in_cpp", "in_cpp_static"):
+        assert run(out / name, BUNDLED, env=environment) == expected
+
+
+def test_pkg_config_and_a_plain_compiler(
+    prefix: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    compiler = shutil.which("cc")
+    if shutil.which("pkg-config") is None or compiler is None:
+        pytest.skip("pkg-config or cc is not installed")
+    (tmp_path / "consumer.c").write_text(C_PROGRAM)
+    folder = installed_folder(prefix)
+    described = (folder / "pkgconfig" / "ioebss.pc").read_text().splitlines()
+    described[0] = f"prefix={prefix}"  # the test installs to another place than was configured
+    (tmp_path / "ioebss.pc").write_text("\n".join(described) + "\n")
+    search = environment | {"PKG_CONFIG_PATH": str(tmp_path)}
+    flags = run("pkg-config", "--cflags", "--libs", "ioebss", env=search).split()
+    run(compiler, "-std=c99", tmp_path / "consumer.c", "-o", tmp_path / "consumer", *flags)
+    loading = environment | {"LD_LIBRARY_PATH": str(folder)}
+    assert run(tmp_path / "consumer", BUNDLED, env=loading) == expected_pixels()
+
+
+def test_only_its_own_names_are_visible(prefix: Path) -> None:
+    if shutil.which("nm") is None:
+        pytest.skip("nm is not installed")
+    lines = run(
+        "nm", "-D", "--defined-only", installed_folder(prefix) / "libioebss.so"
+    ).splitlines()
+    names = {line.split()[-1] for line in lines}
+    assert "ioebss_session_click" in names
+    assert all(name.startswith("ioebss_") for name in names)
+
+
+def test_versions_agree(prefix: Path) -> None:
+    """Header, library and package."""
+    library = installed_folder(prefix) / f"libioebss.so.{ioebss_version()}"
+    assert library.is_file()
+    assert f'IOEBSS_VERSION_STRING "{ioebss_version()}"' in (
+        prefix / "include/ioebss/ioebss.h"
+    ).read_text("utf-8")
+
+
+def ioebss_version() -> str:
+    text = (SOURCE.parents[1] / "pyproject.toml").read_text("utf-8")
+    return text.split('version = "')[1].split('"')[0]
+
+
+@pytest.fixture(scope="module")
+def click_to_mask(build: Path) -> Path:
+    run("cmake", build, "-DIOEBSS_EXAMPLES=ON")
+    run("cmake", "--build", build, "--parallel", "2")
+    program = build / "examples" / "click_to_mask"
+    if not program.is_file():
+        pytest.skip("libpng-dev or libjpeg-dev is not installed")
+    return program
+
+
+def test_the_example(
+    click_to_mask: Path, samples: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """A JPEG and a PNG of the same pixels; the mask that Python makes of them."""
+    photo = read_photo(samples / "chelsea.jpg")
+    cv2.imwrite(str(tmp_path / "photo.png"), photo[:, :, ::-1])
+    session = Segmenter(BUNDLED).open(photo)
+    session.click(230, 110)
+    expected = session.click(100, 290, 0)
+    for name in (tmp_path / "photo.png", samples / "chelsea.jpg"):
+        mask = tmp_path / "mask.png"
+        printed = run(click_to_mask, BUNDLED, name, mask, "230,110", "100,290,0", env=environment)
+        assert "onnxruntime-cpu" in printed
+        found = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)
+        # libjpeg of the system and of Pillow may decode a JPEG differently by a grey value.
+        assert np.mean((found == 255) != expected) <= (0 if name.suffix == ".png" else 0.001)
+
+
+def test_the_example_says_what_is_wrong(
+    click_to_mask: Path, samples: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    photo, mask = samples / "chelsea.jpg", tmp_path / "mask.png"
+    (tmp_path / "broken.jpg").write_bytes(photo.read_bytes()[:2] + b"nonsense")
+    for arguments, code, message in (
+        ((), 2, "usage"),
+        ((BUNDLED, photo, mask, "1,2,3x"), 1, "is no click"),
+        ((BUNDLED, photo, mask, "9999,2"), 1, "outside the photo"),
+        ((BUNDLED, tmp_path / "broken.jpg", mask, "1,2"), 1, "cannot be decoded"),
+        ((BUNDLED, tmp_path / "none.png", mask, "1,2"), 1, "cannot be opened"),
+        ((tmp_path / "none.onnx", photo, mask, "1,2"), 1, "no such model file"),
+    ):
+        command = [str(click_to_mask), *map(str, arguments)]
+        result = subprocess.run(
+            command, capture_output=True, text=True, env=environment, check=False
+        )
+        assert result.returncode == code and message in result.stderr
+        assert not mask.exists()
