@@ -91,7 +91,7 @@ def test_outputs(
         (["m.onnx", "--fp16", "-o", "x.engine"], r"x\.engine: the file must be named \.onnx"),
         (["m.onnx", "--engine", "auto", "-o", "x.onnx"], r"x\.onnx: .* named \.engine"),
         (["runs/r", "--engine", "auto", "-o", "x.plan"], r"named \.onnx or \.engine"),
-        (["runs/r", "--mean-iou", "0.9"], "--mean-iou goes with --fp16 or --int8"),
+        (["runs/r", "--mean-iou", "0.9"], "--mean-iou goes with --fp16, --int8 or --engine"),
         (["m.onnx", "--fp16", "--max-batch", "0"], "--max-batch goes with --engine"),
         ([], "the bundled model is exported already"),
     ],
