@@ -99,7 +99,12 @@ def first_masks(build: Path, starts: int, environment: dict[str, str]) -> dict[s
                 *(mask, CLICK),
             ],
             "ioebss-run": [
-                *(str(Path(sys.executable).with_name("ioebss-run")), str(SAMPLE)),
+                *(
+                    str(Path(sys.executable).with_name("ioebss-run")),
+                    str(SAMPLE),
+                    "--precision",
+                    "exact",
+                ),
                 *("--clicks", CLICK, "--output", mask),
             ],
         }

@@ -16,7 +16,7 @@ from ioebss.export.pair import CPU
 from ioebss.export.photographs import Photographs
 from ioebss.export.proof import FAILED, NOT_RUN, Limits, table
 from ioebss.export.prove import MAX_PHOTOS, Request, backend_of, prove, prove_or_refuse
-from ioebss.export.report import write_report
+from ioebss.export.report import make_folder, write_report
 from ioebss.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from ioebss.progress import Progress
 
@@ -30,7 +30,8 @@ class Terms:
         data: where they come from, ready for JSON.
         limits: what is demanded; None takes those of the precision.
         max_photos: at most so many are taken.
-        report: folder for the reports; None writes one only for a proof that fails.
+        report: folder for the reports, in folders of their own where there are several models;
+            None writes one only for a proof that fails.
         command: as it was typed.
     """
 
@@ -67,6 +68,8 @@ def hand_over(reference: Path, drafts: Sequence[Draft], terms: Terms, progress: 
         ProofError: a model is not as demanded.
         OutputError: a file cannot be written. Whatever writing a draft raises goes through.
     """
+    if terms.report is not None:
+        make_folder(terms.report)
     with tempfile.TemporaryDirectory(prefix="ioebss-export-") as folder:
         proven = []
         for draft in drafts:
@@ -102,6 +105,7 @@ def prove_engine(
         progress.say(table(proof))
         raise ProofError(f"nothing was written: {output.name} is not as demanded: {proof.words[0]}")
     if terms.report is not None:
+        make_folder(terms.report)
         write_report(proof, terms.report / output.stem)
     reason = f"against {graph.name} on the CPU"
     if proof.status == NOT_RUN:

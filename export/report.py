@@ -30,17 +30,26 @@ def check_folder(folder: Path) -> None:
         raise OutputError(f"{folder.parent} is not a folder; make it first")
 
 
-def write_report(proof: Proof, folder: Path) -> None:
-    """Writes both files to a folder, which is made if it is missing.
+def make_folder(folder: Path) -> None:
+    """Makes the folder of a report, if it is missing.
 
     Raises:
-        OutputError: they cannot be written.
+        OutputError: see `check_folder`.
     """
     check_folder(folder)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error.strerror or error}") from None
+
+
+def write_report(proof: Proof, folder: Path) -> None:
+    """Writes both files to a folder, which is made if it is missing.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    make_folder(folder)
     _write(folder / RECORD, record(proof))
     _write(folder / PAGE, page(proof))
 

@@ -51,7 +51,7 @@ def test_manifests(
         table.pop(data.draw(st.sampled_from(sorted(table))))
     path.write_text(json.dumps(table), "utf-8")
     try:
-        Segmenter(model, threads=1)
+        Segmenter(model, precision="exact", threads=1)
     except ModelError:
         with pytest.raises(CppError) as caught:
             library.open(model, threads=1)

@@ -94,7 +94,7 @@ def clicked(pair: Pair, rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("path", [BUNDLED, BUNDLED_INT8], ids=["float32", "int8"])
 def test_thirty_photographs(library: Library, samples: Path, path: Path) -> None:
     """Both bundled models."""
-    segmenter, model = Segmenter(path, threads=1), library.open(path, threads=1)
+    segmenter, model = Segmenter(path, precision="exact", threads=1), library.open(path, threads=1)
     rng = np.random.default_rng(5)
     count = 0
     for number, photo in enumerate(photographs(samples)):
@@ -112,7 +112,7 @@ def test_thirty_photographs(library: Library, samples: Path, path: Path) -> None
 def test_options(
     library: Library, samples: Path, python: dict[str, Any], cpp: dict[str, Any]
 ) -> None:
-    segmenter = Segmenter(threads=1, **python)
+    segmenter = Segmenter(precision="exact", threads=1, **python)
     model = library.open(BUNDLED, threads=1, **cpp)
     rng = np.random.default_rng(6)
     for number, photo in zip(range(4), photographs(samples), strict=False):
@@ -190,7 +190,10 @@ def models(
     def load(kind: str) -> tuple[Segmenter, Any]:
         if kind not in loaded:
             path = make_model(**kinds[kind])
-            loaded[kind] = (Segmenter(path, threads=1), library.open(path, threads=1))
+            loaded[kind] = (
+                Segmenter(path, precision="exact", threads=1),
+                library.open(path, threads=1),
+            )
         return loaded[kind]
 
     return load
@@ -210,6 +213,6 @@ def test_orders_of_channels_and_gaps_between_rows(
         same = np.stack(opaque if channels in (RGBA, BGRA) else opaque[:3], axis=2)
     room = np.full((same.shape[0], same.shape[1] + 5, *same.shape[2:]), 200, np.uint8)
     room[:, : same.shape[1]] = same
-    expected = Segmenter(threads=1).open(photo).click(60, 50)
+    expected = Segmenter(precision="exact", threads=1).open(photo).click(60, 50)
     session = library.open(BUNDLED, threads=1).session(room[:, : same.shape[1]], channels)
     np.testing.assert_array_equal(session.click(60, 50), expected)

@@ -39,7 +39,8 @@ def test_the_commands(
     command: Command, arguments: tuple[object, ...], tmp_path: Path, samples: Path
 ) -> None:
     proof = ("--proof-photos", "2", "--noc", "20")  # two drawn ellipses say nothing of clicks
-    result = command(*arguments, *KEEP, *proof, "-o", "eight.onnx", "--mean-iou", "0.9")
+    least = ("--mean-iou", "0.9", "--report", "reports")
+    result = command(*arguments, *KEEP, *proof, "-o", "eight.onnx", *least)
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == ["eight.int8.cpu.onnx", "eight.int8.trt.onnx"]
     total = sum(node.op_type == "Conv" for node in onnx.load(BUNDLED).graph.node)
@@ -55,6 +56,8 @@ def test_the_commands(
         assert manifest.training["quantisation"]["target"] == target
         assert manifest.training["proof"]["mean_iou"] > 0.9
         assert manifest.training["proof"]["engine"] == "onnxruntime-cpu"
+        report = json.loads((tmp_path / "reports" / model.stem / "proof.json").read_text())
+        assert report["status"] == "passed"
         assert model.stat().st_size < 0.35 * BUNDLED.stat().st_size
         mask = Segmenter(model).open(photo).click(230, 110)
         assert (mask & expected).sum() > 0.9 * (mask | expected).sum()
