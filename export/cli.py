@@ -234,6 +234,7 @@ def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress)
     base = _base(arguments)
     for_cpu, for_trt = (with_ending(base, ending + ONNX) for ending in (CPU, TRT))
     terms = _terms(arguments, "int8", progress)
+    demanded = arguments.exclude_until
     export_int8(
         model,
         for_cpu,
@@ -242,8 +243,7 @@ def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress)
         terms,
         progress,
         arguments.keep_fp32 or [],
-        arguments.exclude_until,
-        _scenes(arguments),
+        None if demanded is None else (demanded, _scenes(arguments)),
     )
     print(for_cpu)
     print(for_trt)

@@ -68,8 +68,7 @@ def export_int8(
     terms: Terms,
     progress: Progress,
     keep: Sequence[str] = (),
-    exclude_until: float | None = None,
-    scenes: SceneDataset | None = None,
+    exclude_until: tuple[float, SceneDataset] | None = None,
 ) -> None:
     """Writes the 8-bit models and their manifests.
 
@@ -81,8 +80,8 @@ def export_int8(
         keep: convolutions whose name, or weight's name, is or contains one of these texts stay in
             float32.
         exclude_until: leave as many layers in float32 as the graph for CPUs needs for this mean IoU
-            with the float32 model, see `ioebss.calibration.exclusion`; the other graph follows.
-        scenes: photographs with objects, on which that is found out.
+            with the float32 model on these photographs with objects, see
+            `ioebss.calibration.exclusion`; the other graph follows.
 
     Raises:
         ProofError: `exclude_until` cannot be reached, or the masks differ from the float32 model's
@@ -94,8 +93,9 @@ def export_int8(
         check_output(output)
     manifest = float32_manifest(model, for_cpu, for_trt)
     excluded = None
-    if exclude_until is not None and scenes is not None:
-        excluded = exclude_on_photos(model, ranges, scenes, exclude_until, progress, keep)
+    if exclude_until is not None:
+        demanded, scenes = exclude_until
+        excluded = exclude_on_photos(model, ranges, scenes, demanded, progress, keep)
         keep = [*keep, *excluded.weights]
 
     def draft(output: Path, quantise: Quantise, target: str) -> Draft:
