@@ -1,1 +1,1 @@
-"""Where people and programs click: the page, the service, annotation tools, more than one machine."""
+"""Where people and programs click: the page, the service, annotation tools, several machines."""
