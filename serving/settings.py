@@ -26,6 +26,8 @@ class Settings:
         session_seconds: after which an unused session goes.
         max_waiting: requests that wait for the network; for decoding as many.
         max_waiting_each: of them, of one session or, without a session, of one address.
+        session_prefix: in front of each session's id, to tell which of several services holds it;
+            letters, digits, - and _.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -40,3 +42,4 @@ class Settings:
     session_seconds: float = 3600.0
     max_waiting: int = 64
     max_waiting_each: int = 8
+    session_prefix: str = ""
