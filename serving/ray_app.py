@@ -44,7 +44,7 @@ from ioebss.serving.ray_router import OwnerRouter, owner_of, session_prefix
 from ioebss.serving.security import Guard
 from ioebss.serving.settings import Settings
 
-ONGOING = 128  # requests of a replica at a time: its own queues are fuller before, and say 429
+ONGOING = 512  # requests of a replica at a time: its own queues are full before, and say 429
 QUEUED = 256  # requests of a door that wait for a replica
 AT_ONCE = {"Retry-After": "1"}
 
