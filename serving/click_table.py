@@ -54,7 +54,7 @@ def read_table(path: Path) -> ray.data.Dataset:
             raise UsageError(f"{path} has no column {needed!r}; it has {', '.join(names)}")
     kept = [name for name in COLUMNS if name in names]
     if path.suffix == ".parquet":
-        return ray.data.read_parquet(str(path), columns=kept)
+        return ray.data.read_parquet(str(path)).select_columns(kept)
     if path.suffix == ".csv":  # as text: 007 is the name of a photo
         options = csv.ConvertOptions(
             column_types=dict.fromkeys(kept, "string"), include_columns=kept

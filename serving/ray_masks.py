@@ -34,6 +34,7 @@ from ioebss.segmenter import BUNDLED, Segmenter
 FAILURES = "failures.jsonl"
 JOB = "job.json"  # what the results in a folder were made with
 LEFT_OVER = re.compile(r"\.(.+\.(mask|cutout|overlay)|job)-[a-z0-9_]{8}\.(png|json)")
+RETRIES = 3  # of rows whose worker died, for want of memory for example
 ROWS = 16  # that a worker gets at a time
 STORE_BYTES = 256 * 1024 * 1024  # of Ray's object store on one machine: only rows go through it
 DESCRIPTION = """Masks of very many photographs from a table of clicks (columns photo, clicks and,
@@ -63,6 +64,16 @@ class Job:
     size: int | None
     sha256: str
 
+    def segmenter(self, threads: int | None = None) -> Segmenter:
+        """The model, loaded; raises as `Segmenter` does."""
+        return Segmenter(
+            self.model,
+            backend=self.backend,
+            precision=self.precision,
+            threads=threads,
+            size=self.size,
+        )
+
 
 class Worker:
     """A process of the pool: an engine, and what it makes of rows."""
@@ -70,13 +81,7 @@ class Worker:
     def __init__(self, job: Job, threads: int) -> None:
         self._job = job
         self._photos, self._output = Path(job.photos).resolve(), Path(job.output).resolve()
-        self._segmenter = Segmenter(
-            job.model,
-            backend=job.backend,
-            precision=job.precision,
-            threads=threads,
-            size=job.size,
-        )
+        self._segmenter = job.segmenter(threads)
 
     def __call__(self, rows: Any) -> Any:
         """Makes the results of some rows.
@@ -152,13 +157,15 @@ def make_masks(table: Path, job: Job, workers: int, num_cpus: float, num_gpus: f
         UsageError: the table is not one, or two rows have the same result.
         DataError: the table cannot be read.
         OutputError: the failures cannot be written.
+        IoebssError: a worker could not be started, or died again and again.
     """
     import ray.data
+    from ray.exceptions import RayError
 
     from ioebss.serving.click_table import read_table
 
     ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are told once
     rows = read_table(table)
     total = check_results(table, job.kind)
     made = rows.repartition(target_num_rows_per_block=ROWS).map_batches(
@@ -169,8 +176,13 @@ def make_masks(table: Path, job: Job, workers: int, num_cpus: float, num_gpus: f
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=num_cpus,
         num_gpus=num_gpus,
+        ray_remote_args_fn=lambda: {"max_task_retries": RETRIES},
     )
-    return _record(made.iter_batches(batch_size=None, batch_format="pyarrow"), total, job)
+    try:
+        return _record(made.iter_batches(batch_size=None, batch_format="pyarrow"), total, job)
+    except RayError as error:
+        reason = str(error).strip().splitlines()[-1][:300]
+        raise IoebssError(f"the workers failed; what is written stays: {reason}") from None
 
 
 def check_results(table: Path, kind: str) -> int:
@@ -243,6 +255,8 @@ def _run(arguments: argparse.Namespace) -> None:
     except ImportError as error:
         raise MissingExtraError(f'{error.name} is missing; pip install "ioebss[ray]"') from None
     job = _job(arguments)
+    if not arguments.address:
+        job.segmenter()  # what is wrong with it is found here, not by every worker
     _claim(job)
     workers = _start_ray(arguments)
     failed = make_masks(arguments.table, job, workers, arguments.num_cpus, arguments.num_gpus)
@@ -303,6 +317,7 @@ def _start_ray(arguments: argparse.Namespace) -> int:
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters comes as an exception
     each = arguments.num_cpus or 1.0
     if arguments.address:
         try:

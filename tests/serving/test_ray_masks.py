@@ -33,7 +33,7 @@ from ioebss.serving.click_table import Row, checked_path, photos_in, read_table,
 from ioebss.serving.ray_masks import FAILURES, JOB, Job, Worker, check_results
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-COUNT = 240
+COUNT = 200
 SIZE = "128"  # of the network's input: small, as the photos are
 SECONDS = 240
 BAD = [
@@ -242,6 +242,8 @@ def test_what_the_command_refuses(tmp_path: Path, photos: Path) -> None:
         (("--photos", "nowhere", "-o", "out"), "there is no such folder"),
         (("--photos", str(photos), "-o", "out"), "results of another model or format"),
         (("--photos", str(photos), "-o", "new", "--workers", "0"), "--workers must be 1 or more"),
+        (("--photos", str(photos), "-o", "new", "--backend", "x"), "no backend 'x'; choose one of"),
+        (("--photos", str(photos), "-o", "new", "--size", "7"), "it must be a multiple of"),
     ):
         result = run(*more)
         assert result.returncode == 2 and text in result.stderr, result.stderr
