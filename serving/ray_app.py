@@ -21,10 +21,9 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ray import serve
 from ray.exceptions import RayActorError
-from ray.serve.config import RequestRouterConfig
 from ray.serve.exceptions import (
     BackPressureError,
     DeploymentUnavailableError,
@@ -35,6 +34,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ioebss.errors import UsageError
 from ioebss.serving.access import settings_for
 from ioebss.serving.asgi_call import Answered, Asked, ask, asked_in, collect
 from ioebss.serving.bodies import Bodies
@@ -99,7 +99,7 @@ class Replica:
 class Door:
     """Takes requests, refuses what the settings do not allow, and passes the others on."""
 
-    def __init__(self, replicas: DeploymentHandle, settings: Settings, seconds: float) -> None:
+    def __init__(self, replicas: DeploymentHandle[Any], settings: Settings, seconds: float) -> None:
         self._replicas, self._seconds = replicas, seconds
         self._local_only = settings.token is None
         self._app = Guard(Bodies(self._pass_on, settings), settings)
@@ -139,40 +139,55 @@ class Door:
             return _failure(504, "no_answer", text, AT_ONCE)
 
 
-def app(options: Options) -> serve.Application:
+def app(arguments: Options | dict[str, Any]) -> serve.Application:
     """Builds the application, for `serve run`, `serve deploy` and `serve.run`.
 
+    Args:
+        arguments: `Options`, or what the command line makes of KEY=VALUE.
+
     Raises:
-        UsageError: a token that is none.
+        UsageError: an unknown option, a value out of range, or a token that is none.
     """
+    options = arguments if isinstance(arguments, Options) else _options(arguments)
     token = options.token or os.environ.get(TOKEN_VARIABLE) or None
     allowed = [name for name in options.allow_hosts.split(",") if name]
     host = "0.0.0.0" if token else "127.0.0.1"
     settings = settings_for(host, token, allowed, options.sessions, options.memory)
     names = {"model", "backend", "precision", "threads", "size"}
-    replicas = serve.deployment(Replica).options(
+    replicas = serve.deployment(
         name="Replica",
         **_how_many(options),
         max_ongoing_requests=ONGOING,
         max_queued_requests=QUEUED,
         ray_actor_options={"num_cpus": options.num_cpus, "num_gpus": options.num_gpus},
-        request_router_config=RequestRouterConfig(request_router_class=OwnerRouter),
+        request_router_config={"request_router_class": OwnerRouter},
         health_check_period_s=2,
-    )
-    door = serve.deployment(Door).options(
+    )(Replica)
+    door = serve.deployment(
         name="Door",
         num_replicas=options.doors,
         max_ongoing_requests=QUEUED,
         ray_actor_options={"num_cpus": 0},
-    )
+    )(Door)
     bound = replicas.bind(options.model_dump(include=names), settings)
-    application: serve.Application = door.bind(bound, settings, options.seconds)
-    return application
+    return door.bind(bound, settings, options.seconds)
+
+
+def _options(arguments: dict[str, Any]) -> Options:
+    try:
+        return Options.model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        known = ", ".join(Options.model_fields)
+        raise UsageError(f"{name}: {first['msg']}; the options are {known}") from None
 
 
 def _how_many(options: Options) -> dict[str, Any]:
     if options.max_replicas is None:
         return {"num_replicas": options.min_replicas}
+    if options.max_replicas < options.min_replicas:
+        raise UsageError("max_replicas must not be less than min_replicas")
     bounds = {"min_replicas": options.min_replicas, "max_replicas": options.max_replicas}
     scaling = bounds | {"target_ongoing_requests": options.target_requests}
     return {"autoscaling_config": scaling}

@@ -321,10 +321,10 @@ def _start_ray(arguments: argparse.Namespace) -> int:
     each = arguments.num_cpus or 1.0
     if arguments.address:
         try:
-            ray.init(address=arguments.address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=arguments.address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UsageError(f"--address {arguments.address}: {error}") from None
-        cpus = ray.cluster_resources().get("CPU", 1.0)
+        cpus = ray.cluster_resources().get("CPU", 1.0)  # type: ignore[no-untyped-call]
         return arguments.workers or max(1, int((cpus - 1) // each))
     workers: int = arguments.workers or max(1, int((os.cpu_count() or 1) // each))
     ray.init(
@@ -333,7 +333,7 @@ def _start_ray(arguments: argparse.Namespace) -> int:
         include_dashboard=False,
         object_store_memory=STORE_BYTES,
         log_to_driver=False,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
     )
     return workers
 

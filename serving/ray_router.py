@@ -32,7 +32,7 @@ def owner_of(path: str) -> str:
     return owner if separator else ""
 
 
-class OwnerRouter(RequestRouter):  # type: ignore[misc]  # ray is not typed for us
+class OwnerRouter(RequestRouter):
     """Sends a request whose `session_id` is the id of a replica to that one and to no other, as
     long as it lives. All others go to the less busy of two, as by Ray's default."""
 

@@ -19,8 +19,10 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 import ray
 from ray import serve
+from ray.serve import Application
 
 from ioebss import Segmenter, rle
+from ioebss.errors import UsageError
 from ioebss.image_files import read_photo
 from ioebss.serving.ray_app import Options, app
 from ioebss.serving.ray_router import owner_of
@@ -234,6 +236,33 @@ def test_a_replica_is_killed_under_load(
     assert refusals.keys() <= {(503, "replica_lost"), (404, "unknown_session")}
     assert sum(refusals.values()) <= 2 * CLIENTS  # one each, and one that met the dead again
     print(dict(refusals), len(masks))
+
+
+def test_options_of_the_command_line() -> None:
+    """`serve run ioebss.serving.ray_app:app KEY=VALUE` hands over texts."""
+    assert isinstance(
+        app({"min_replicas": "2", "max_replicas": "4", "num_gpus": "0.5"}), Application
+    )
+    for wrong, text in (
+        ({"replicas": "2"}, "replicas: Extra inputs are not permitted; the options are model,"),
+        ({"min_replicas": "0"}, "min_replicas: Input should be greater than or equal to 1"),
+        ({"min_replicas": "2", "max_replicas": "1"}, "max_replicas must not be less"),
+        ({"token": "short"}, "a token is 16 to 512"),
+    ):
+        with pytest.raises(UsageError, match=text):
+            app(wrong)
+
+
+def test_owners() -> None:
+    for path, owner in (
+        ("/v1/sessions/abcd1234-x-y_z/clicks", "abcd1234"),
+        ("/v1/sessions/abcd1234-x", "abcd1234"),
+        ("/v1/sessions/abcd1234", ""),
+        ("/v1/sessions", ""),
+        ("/v1/segment", ""),
+        ("/", ""),
+    ):
+        assert owner_of(path) == owner
 
 
 def wait_until(condition: Any) -> None:
