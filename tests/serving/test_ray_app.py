@@ -27,6 +27,7 @@ from ioebss.image_files import read_photo
 from ioebss.serving.ray_app import Options, app
 from ioebss.serving.ray_router import owner_of
 
+pytestmark = pytest.mark.timeout(600)  # Ray takes its time to start where others work too
 SECONDS = 40  # in which anything is answered
 CLICKS = ((230, 110, 1), (100, 290, 1), (40, 20, 0))
 CLIENTS = 4
@@ -81,6 +82,7 @@ class Client:
         self._http = httpx.Client(base_url=address, timeout=SECONDS)
         self._photo = photo
         self.refusals: list[tuple[int, str]] = []
+        self.in_a_row = 0  # at most
 
     def open(self) -> str:
         answer = self._http.post("/v1/sessions", content=self._photo)
@@ -99,7 +101,7 @@ class Client:
 
     def drawn(self) -> list[dict[str, Any]]:
         """All masks of one photo; after a refusal that says so, from the beginning."""
-        while True:
+        for attempt in range(10):
             try:
                 answer = self._http.post("/v1/sessions", content=self._photo)
                 if answer.status_code != 201:
@@ -111,7 +113,9 @@ class Client:
             except RefusedError as refused:
                 answer = refused.answer
                 self.refusals.append((answer.status_code, answer.json()["error"]["code"]))
+                self.in_a_row = max(self.in_a_row, attempt + 1)
                 time.sleep(float(answer.headers.get("Retry-After", 0)))
+        raise AssertionError(f"refused again and again: {self.refusals}")
 
     def close(self) -> None:
         self._http.close()
@@ -234,8 +238,7 @@ def test_a_replica_is_killed_under_load(
             assert client.click(session, 0) == expected[0]
     refusals = Counter(refusal for own in clients for refusal in own.refusals)
     assert refusals.keys() <= {(503, "replica_lost"), (404, "unknown_session")}
-    assert sum(refusals.values()) <= 2 * CLIENTS  # one each, and one that met the dead again
-    print(dict(refusals), len(masks))
+    assert all(own.in_a_row <= 1 for own in clients), refusals  # one retry is all it costs
 
 
 def test_options_of_the_command_line() -> None:

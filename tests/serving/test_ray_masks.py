@@ -33,6 +33,7 @@ from ioebss.serving.click_table import Row, checked_path, photos_in, read_table,
 from ioebss.serving.ray_masks import FAILURES, JOB, Job, Worker, check_results
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
+pytestmark = pytest.mark.timeout(600)  # Ray takes its time to start where others work too
 COUNT = 200
 SIZE = "128"  # of the network's input: small, as the photos are
 SECONDS = 240
@@ -125,7 +126,8 @@ def test_killed_in_the_middle_and_started_again(
     clicks = tmp_path / "clicks.json"
     clicks.write_text(json.dumps({row["photo"]: row["clicks"] for row in rows}))
     (tmp_path / "expected").mkdir()
-    done = command("ioebss-run", photos, "--clicks", clicks, "-o", "expected", "--size", SIZE)
+    words = ("--clicks", clicks, "-o", "expected", "--size", SIZE, "--threads", "1")
+    done = command("ioebss-run", photos, *words)
     assert done.returncode == 0, done.stderr
     assert files_of(output) == files_of(tmp_path / "expected")
 
