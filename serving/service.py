@@ -79,7 +79,7 @@ class Service:
         started = time.perf_counter()
         photo, session = await self.photos.run(client, partial(self._opened, data, name))
         took = 1e3 * (time.perf_counter() - started)
-        entry = Entry(session, photo, self.segmenter.size)
+        entry = Entry(session, photo, self.segmenter.size, self.settings.session_prefix)
         self.sessions.sweep()
         try:
             self.sessions.add(entry)
