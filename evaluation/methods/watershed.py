@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
-from ioebss.evaluation.methods.seed_session import Segment, SeedSession
+from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds
 
 FOREGROUND, BACKGROUND = 1, 2  # markers
@@ -40,7 +40,8 @@ class Watershed:
 
         def segment(seeds: Seeds) -> NDArray[np.bool_]:
             markers = FOREGROUND * seeds.foreground + BACKGROUND * seeds.outside
-            return np.asarray(watershed(relief, markers) == FOREGROUND, bool)
+            basins = watershed(relief, markers)  # type: ignore[no-untyped-call]
+            return np.asarray(basins == FOREGROUND, np.bool_)
 
         return segment
 
