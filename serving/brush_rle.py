@@ -1,11 +1,11 @@
 """Label Studio's run-length encoding of brush masks.
 
 The format is that of rle-pack (thi.ng/umbrella), as Label Studio's converter reads it: the mask
-four times a pixel, as an RGBA picture, in words of one byte. A bit stream, high bits first: the number
-of words (32 bits), the word size less one (5), four sizes of run lengths less one (4 each); then
-blocks: one bit, whether it is a run; two, which size its length has; the length less one; and the
-word that is repeated, or as many words as the length says. The last byte is filled up with zeros.
-Label Studio wants the bytes as a list of numbers.
+four times a pixel, as an RGBA picture, in words of one byte. A bit stream, high bits first: the
+number of words (32 bits), the word size less one (5), four sizes of run lengths less one (4 each);
+then blocks: one bit, whether it is a run; two, which size its length has; the length less one; and
+the word that is repeated, or as many words as the length says. The last byte is filled up with
+zeros. Label Studio wants the bytes as a list of numbers.
 """
 
 from __future__ import annotations

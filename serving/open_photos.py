@@ -40,7 +40,7 @@ class OpenPhotos:
         session = self._sessions.pop(key, None) or self._segmenter.open(photo())
         self._sessions[key] = session
         while len(self._sessions) > 1 and self._too_much():
-            self._sessions.popitem(last=False)[1].close()
+            self._sessions.popitem(last=False)  # closed when nobody uses it any more
         return session
 
     def __contains__(self, key: str) -> bool:
@@ -54,7 +54,8 @@ class OpenPhotos:
 def advance_steps(session: Session, clicks: Sequence[Click]) -> Generator[None, None, Mask]:
     """The mask after these clicks, click by click, as `ioebss.replay` has it from the beginning.
 
-    Clicks that the session already has at its start are not run again. Pauses after each click.
+    Clicks that the session has already, in the same order from the first one on, are not run again.
+    Pauses after each click.
 
     Args:
         session: is left with these clicks.
@@ -67,7 +68,7 @@ def advance_steps(session: Session, clicks: Sequence[Click]) -> Generator[None, 
         ClickError: there is no foreground click.
         BackendError: the engine failed.
     """
-    common = _common(session.clicks, clicks)
+    common = 0 if session.started else _common(session.clicks, clicks)
     if not common:
         return (yield from replay_steps(session, clicks))
     while len(session.clicks) > common:

@@ -26,6 +26,8 @@ class Settings:
         session_seconds: after which an unused session goes.
         max_waiting: requests that wait for the network; for decoding as many.
         max_waiting_each: of them, of one session or, without a session, of one address.
+        label_studio: address of the Label Studio whose photos may be fetched; None fetches none.
+        label_studio_key: its access token.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -40,3 +42,5 @@ class Settings:
     session_seconds: float = 3600.0
     max_waiting: int = 64
     max_waiting_each: int = 8
+    label_studio: str | None = None
+    label_studio_key: str | None = field(default=None, repr=False)
