@@ -24,6 +24,17 @@ from ioebss.errors import OutputError
 from ioebss.image_files import read_photo
 from ioebss.labelme_files import shapes, write_labelme
 
+READER = """
+import json, sys
+import numpy as np
+from labelme._label_file import read_label_file
+from labelme.utils import shapes_to_label
+request = json.load(sys.stdin)
+found = read_label_file(request["file"])
+size = request["height"], request["width"]
+classes, objects = shapes_to_label(size, found.shapes, {request["label"]: 1})
+print(json.dumps([classes.tolist(), int(objects.max()), len(found.image_data)]))
+"""
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Mask = NDArray[np.bool_]
 
@@ -137,3 +148,22 @@ def test_the_command_on_a_real_photo(command: Command, samples: Path, tmp_path: 
     assert result.returncode == 1
     assert "it stays as it is" in result.stderr
     assert (tmp_path / "chelsea.json").read_text() == '{"mine": true}'
+
+
+@pytest.mark.annotation_tools
+@pytest.mark.parametrize("kind", ["whole", "parts", "ring"])
+def test_labelmes_own_reader(
+    tmp_path: Path, kind: str, tools_python: Callable[[str, object], list[object]]
+) -> None:
+    mask = ellipse(hole=kind == "ring")
+    if kind == "parts":
+        mask[:, 75:85] = False
+    Image.new("RGB", (160, 120)).save(tmp_path / "photo.png")
+    path = tmp_path / "photo.json"
+    write_labelme(path, tmp_path / "photo.png", mask, "plate")
+    request = {"file": str(path), "label": "plate", "height": 120, "width": 160}
+    classes, objects, photo_bytes = tools_python(READER, request)
+    again = np.array(classes).astype(bool)
+    assert (again & mask).sum() / (again | mask).sum() > (0.98 if kind != "ring" else 0.999)
+    assert objects == 1  # all parts are one object
+    assert photo_bytes == (tmp_path / "photo.png").stat().st_size

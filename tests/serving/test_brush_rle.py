@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,6 @@ from numpy.typing import NDArray
 from ioebss.errors import UsageError
 from ioebss.serving.brush_rle import decode, encode
 
-PYTHON = os.environ.get("IOEBSS_LABEL_STUDIO_PYTHON")
 CONVERTER = """
 import importlib.util, json, sys
 from importlib.metadata import files
@@ -82,28 +79,18 @@ def test_damaged_streams_are_refused() -> None:
         decode(rle, 100_000, 100_000)
 
 
-def converter(request: dict[str, object]) -> list[int]:
-    assert PYTHON
-    done = subprocess.run(
-        [PYTHON, "-c", CONVERTER], input=json.dumps(request), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    answer: list[int] = json.loads(done.stdout)
-    return answer
-
-
-@pytest.mark.skipif(
-    not PYTHON, reason="IOEBSS_LABEL_STUDIO_PYTHON names no Python with label-studio-sdk"
-)
-def test_label_studios_converter_reads_ours_and_we_read_its(samples: Path) -> None:
+@pytest.mark.annotation_tools
+def test_label_studios_converter_reads_ours_and_we_read_its(
+    samples: Path, tools_python: Callable[[str, object], list[int]]
+) -> None:
     from ioebss import Segmenter
 
     session = Segmenter().open(samples / "chelsea.jpg")
     soft = np.zeros((300, 400), bool)
     soft[10:200, 50:390] = np.random.default_rng(0).random((190, 340)) < 0.5
     for mask in (session.click(230, 110), soft, ~soft, np.ones((200, 300), bool)):
-        words = np.array(converter({"do": "decode", "rle": encode(mask)}))
+        words = np.array(tools_python(CONVERTER, {"do": "decode", "rle": encode(mask)}))
         expected = np.repeat(mask.ravel(), 4) * 255
         np.testing.assert_array_equal(words, expected)
-        theirs = converter({"do": "encode", "mask": mask.astype(int).tolist()})
+        theirs = tools_python(CONVERTER, {"do": "encode", "mask": mask.astype(int).tolist()})
         np.testing.assert_array_equal(decode(theirs, *mask.shape), mask)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
-import os
-import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +25,6 @@ from ioebss.image_files import read_photo
 from ioebss.serving.cvat_interactor import Interactor, run_lengths
 
 FOLDER = Path(ioebss.__file__).parents[1] / "serving" / "cvat"
-PYTHON = os.environ.get("IOEBSS_LABEL_STUDIO_PYTHON")
 DECODER = """
 import importlib.util, json, sys
 from importlib.metadata import files
@@ -179,19 +177,17 @@ def test_run_lengths(mask: Mask) -> None:
     np.testing.assert_array_equal(decoded(run_lengths(mask), mask.shape), mask)  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif(not PYTHON, reason="IOEBSS_LABEL_STUDIO_PYTHON names no Python with cvat-sdk")
+@pytest.mark.annotation_tools
 def test_cvats_own_decoder_reads_the_shape(
-    interactor: Interactor, recorded: dict[str, Any]
+    interactor: Interactor,
+    recorded: dict[str, Any],
+    tools_python: Callable[[str, object], list[list[int]]],
 ) -> None:
     answer = interactor.answer(recorded)
     mask = mask_of(answer)
     points = json.loads(answer.body)["shapes"][0]["points"]
     request = {"points": points, "width": mask.shape[1], "height": mask.shape[0]}
-    done = subprocess.run(
-        [str(PYTHON), "-c", DECODER], input=json.dumps(request), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    np.testing.assert_array_equal(np.array(json.loads(done.stdout)), mask)
+    np.testing.assert_array_equal(np.array(tools_python(DECODER, request)), mask)
 
 
 # -- the folder ------------------------------------------------------------------------------------
