@@ -13,10 +13,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from ioebss import rle
 from ioebss.origin_mark import write_marked
@@ -24,6 +23,8 @@ from ioebss.outlines import outlines
 
 VERSION = "6.3.1"  # of labelme, whose format this is
 LEAST_IOU = 0.98  # between a mask and its polygons
+TOLERANCES = (1.0, 0.5, 0.0)  # of outlines, in pixels; few corners are easy to edit
+CORNERS = 3  # a polygon has at least
 
 
 def write_labelme(path: Path, photo: Path, mask: NDArray[np.bool_], label: str) -> None:
@@ -60,17 +61,18 @@ def write_labelme(path: Path, photo: Path, mask: NDArray[np.bool_], label: str) 
 def shapes(mask: NDArray[np.bool_], label: str) -> list[dict[str, Any]]:
     """The mask as labelme's shapes: none if it is empty.
 
-    Polygons, one for each part and in one group, where they say what the mask says: it has no
-    holes, and the IoU is at least `LEAST_IOU`. Otherwise one shape of the type "mask", which is
-    exact, and which labelme draws but does not edit by its corners.
+    Polygons, one for each part and in one group, with as few corners as say what the mask says: an
+    IoU of at least `LEAST_IOU`, filled holes among what is lost. If polygons cannot, one shape of
+    the type "mask", which is exact, and which labelme draws but does not edit by its corners.
     """
-    polygons, holes = outlines(mask)
-    if not polygons:
+    if not mask.any():
         return []
-    if holes or min(map(len, polygons)) < 3 or _iou(mask, polygons) < LEAST_IOU:
-        return [_mask_shape(mask, label)]
-    group = 0 if len(polygons) > 1 else None
-    return [_shape(label, "polygon", p.astype(float).tolist(), group) for p in polygons]
+    for tolerance in TOLERANCES:
+        polygons = outlines(mask, tolerance)
+        if min(map(len, polygons)) >= CORNERS and _iou(mask, polygons) >= LEAST_IOU:
+            group = 0 if len(polygons) > 1 else None
+            return [_shape(label, "polygon", p.astype(float).tolist(), group) for p in polygons]
+    return [_mask_shape(mask, label)]
 
 
 def _mask_shape(mask: NDArray[np.bool_], label: str) -> dict[str, Any]:
@@ -97,8 +99,10 @@ def _shape(label: str, kind: str, points: list[list[float]], group: int | None) 
 
 
 def _iou(mask: NDArray[np.bool_], polygons: list[NDArray[np.int32]]) -> float:
-    drawn = np.zeros(mask.shape, np.uint8)
-    for polygon in polygons:  # one by one: together, fillPoly would cut overlaps out
-        cv2.fillPoly(drawn, [polygon], 1)
-    filled = drawn.astype(bool)
-    return float((mask & filled).sum() / (mask | filled).sum())
+    """Between a mask and polygons as labelme draws them, which is by Pillow, edges included."""
+    height, width = mask.shape
+    picture = Image.new("1", (width, height))
+    for polygon in polygons:
+        ImageDraw.Draw(picture).polygon(polygon.ravel().tolist(), fill=1, outline=1)
+    drawn = np.asarray(picture)
+    return float((mask & drawn).sum() / (mask | drawn).sum())

@@ -33,6 +33,7 @@ from ioebss.session import Session
 MAX_BODY_BYTES = 64 * 1024 * 1024
 OPEN_PHOTOS = 4
 THRESHOLD = 0.5  # foreground is logits > 0, a probability above one half
+ZERO = int.from_bytes(b"0,", "little")  # one more is "1,"
 Mask = NDArray[np.bool_]
 
 
@@ -157,15 +158,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _encode(mask: Mask) -> str:
-    """JSON of the response. The rows are written by hand: json takes 40 times as long."""
-    height, width = mask.shape
-    text = np.full((height, 2 * width + 2), ord(","), np.uint8)
-    text[:, 0] = ord("[")
-    text[:, 1:-1:2] = mask + np.uint8(ord("0"))
-    text[:, -2] = ord("]")
-    rows = text.tobytes()[:-1].decode("ascii")
+    """JSON of the response. The rows are written by hand, since json is slow on long lists."""
+    pairs = mask.astype("<u2") + np.uint16(ZERO)
+    rows = b"],[".join(row.tobytes()[:-1] for row in pairs).decode("ascii")
     shapes = json.dumps([{"type": "mask", "points": run_lengths(mask), "attributes": []}])
-    return f'{{"mask": [{rows}], "shapes": {shapes}}}'
+    return f'{{"mask": [[{rows}]], "shapes": {shapes}}}'
 
 
 def run_lengths(mask: Mask) -> list[int]:

@@ -22,6 +22,7 @@ from ioebss.serving.label_studio_config import BRUSH, Control
 
 KEYPOINTS = ("keypointlabels", "keypoint")
 OFF = "background"  # a label of that name, in any case, beside another one
+TOLERANCE = 1.0  # of outlines, in pixels
 CORNERS = 3  # a polygon has at least
 Mask = NDArray[np.bool_]
 
@@ -111,6 +112,7 @@ def make_regions(mask: Mask, control: Control, label: str) -> list[dict[str, Any
     less than three corners are left out. An empty mask is no region."""
     if not mask.any():
         return []
+    values: list[dict[str, Any]]
     if control.kind == BRUSH:
         values = [{"format": "rle", "rle": brush_rle.encode(mask)}]
     else:
@@ -134,7 +136,7 @@ def make_regions(mask: Mask, control: Control, label: str) -> list[dict[str, Any
 
 def _polygons(mask: Mask) -> list[list[list[float]]]:
     """Corners in per cent: the centres of the outermost pixels."""
-    found, _ = outlines(mask)
+    found = outlines(mask, TOLERANCE)
     scale = 100 / np.array(mask.shape[::-1])
     return [((p + 0.5) * scale).tolist() for p in found if len(p) >= CORNERS]
 
