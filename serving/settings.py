@@ -25,7 +25,8 @@ class Settings:
         max_session_bytes: what all sessions may hold together, estimated from above.
         session_seconds: after which an unused session goes.
         max_waiting: requests that wait for the network; for decoding as many.
-        max_waiting_each: of them, of one session or, without a session, of one address.
+        max_waiting_each: of them, of one session or, without a session, of one address, which
+            may be a proxy's.
         label_studio: address of the Label Studio whose photos may be fetched; None fetches none.
         label_studio_key: its access token.
     """
@@ -40,7 +41,7 @@ class Settings:
     max_sessions: int = 64
     max_session_bytes: int = 2048 * MEBIBYTE
     session_seconds: float = 3600.0
-    max_waiting: int = 64
-    max_waiting_each: int = 8
+    max_waiting: int = 128
+    max_waiting_each: int = 32
     label_studio: str | None = None
     label_studio_key: str | None = field(default=None, repr=False)

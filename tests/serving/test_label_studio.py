@@ -41,11 +41,6 @@ POLYGON_CONFIG = BRUSH_CONFIG.replace("BrushLabels", "PolygonLabels")
 
 
 @pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return Segmenter()
-
-
-@pytest.fixture(scope="module")
 def server(samples: Path) -> Iterator[Any]:
     with label_studio_server.running() as found:
         found.files["/photo.jpg"] = (samples / "chelsea.jpg").read_bytes()
