@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
 KINDS = ("mask", "cutout", "overlay", "json", "labelme", "coco")
+LABELLED_KINDS = ("labelme", "coco")
+DEFAULT_LABEL = "object"
 DESCRIPTION = "Click on an object in a photo, get its mask."
 EPILOG = """examples:
   ioebss-run photo.jpg --clicks 320,240
@@ -69,7 +71,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--label",
-        default="object",
         metavar="NAME",
         help="class of the object in labelme's and COCO's files (object)",
     )
@@ -133,7 +134,8 @@ def _run(arguments: argparse.Namespace) -> None:
     )
     coco = None
     if arguments.format == "coco":
-        coco = CocoFile(jobs[0].output, [job.photo for job in jobs], arguments.label)
+        photos = [job.photo for job in jobs]
+        coco = CocoFile(jobs[0].output, photos, arguments.label or DEFAULT_LABEL)
     try:
         _all(segmenter, jobs, arguments, coco)
     finally:  # what is done is not lost with what failed or was interrupted
@@ -176,7 +178,7 @@ def _one(
     if coco is not None:
         coco.add(job.photo, mask)
     elif arguments.format == "labelme":
-        write_labelme(job.output, job.photo, mask, arguments.label)
+        write_labelme(job.output, job.photo, mask, arguments.label or DEFAULT_LABEL)
     else:
         write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
     area = int(mask.sum())
@@ -206,6 +208,8 @@ def _one(
 
 
 def _jobs(arguments: argparse.Namespace) -> list[_Job]:
+    if arguments.label is not None and arguments.format not in LABELLED_KINDS:
+        raise UsageError("--label needs --format labelme or coco: other results have no class")
     photos = _photos(arguments.photos)
     single, by_name = _clicks(arguments.clicks)
     if single and by_name:

@@ -121,7 +121,7 @@ class LabelStudio:
             )
             steps = replay_steps(session, clicks, start)
         # Whoever clicks on the same photo waits for the whole of the other's clicks.
-        mask = await self._service.in_turn(photo.key, steps)
+        mask = await self._service.network.run_steps(photo.key, steps)
         label = prompt.label(control)
         regions = await self._service.aside(partial(make_regions, mask, control, label))
         return Prediction(result=regions, model_version=self.version)
@@ -131,7 +131,7 @@ class LabelStudio:
         if photo.key not in self._photos:
             data = await asyncio.to_thread(photo.read)
             read = partial(bytes, data)
-        return await self._service.with_photos(
+        return await self._service.photos.run(
             client, partial(self._photos.session, photo.key, partial(self._decoded, read))
         )
 

@@ -22,7 +22,7 @@ from ioebss.result_files import encode_result
 from ioebss.segmenter import Segmenter
 from ioebss.serving.answers import Change, answer, state
 from ioebss.serving.errors import ServiceError
-from ioebss.serving.lane import Lane, Steps
+from ioebss.serving.lane import Lane
 from ioebss.serving.masks import Format
 from ioebss.serving.metrics import Metrics
 from ioebss.serving.sessions import Entry, Photo, Sessions, Snapshot
@@ -159,14 +159,6 @@ class Service:
             return await self._encoded(
                 partial(encode_result, kind, photo.pixels, latest.mask, latest.clicks, photo.name)
             )
-
-    async def with_photos(self, client: str, work: Callable[[], T]) -> T:
-        """Runs a function in its turn where photos are decoded."""
-        return await self._photos.run(client, work)
-
-    async def in_turn(self, client: str, steps: Steps[T]) -> T:
-        """Runs the steps of a generator in turns with those of other clients of the network."""
-        return await self._network.run_steps(client, steps)
 
     async def aside(self, work: Callable[[], T]) -> T:
         """Runs a function in a thread beside the network's."""
