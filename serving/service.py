@@ -164,6 +164,10 @@ class Service:
                 partial(encode_result, kind, photo.pixels, latest.mask, latest.clicks, photo.name)
             )
 
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Runs a function in a thread beside the network's."""
+        return await self._encoded(work)
+
     def photo(self, name: str) -> Photo:
         """A session's photo."""
         with self.sessions.using(name) as entry:

@@ -29,6 +29,8 @@ class Settings:
             may be a proxy's.
         session_prefix: in front of each session's id, to tell which of several services holds it;
             letters, digits, - and _.
+        label_studio: address of the Label Studio whose photos may be fetched; None fetches none.
+        label_studio_key: its access token.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -44,3 +46,5 @@ class Settings:
     max_waiting: int = 128
     max_waiting_each: int = 32
     session_prefix: str = ""
+    label_studio: str | None = None
+    label_studio_key: str | None = field(default=None, repr=False)
