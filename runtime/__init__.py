@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         ModelError,
         OutputError,
+        PhotoSizeError,
         ProofError,
         UsageError,
     )
@@ -51,6 +52,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "PhotoSizeError",
     "ProofError",
     "Segmenter",
     "Session",

@@ -17,12 +17,7 @@ from ioebss.errors import IoebssError, OutputError, UsageError
 from ioebss.precision import AUTO, CHOICES, INT8
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ioebss.clicks import Click
     from ioebss.segmenter import Segmenter
-    from ioebss.session import Session
 
 RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
 KINDS = ("mask", "cutout", "overlay", "json")
@@ -138,6 +133,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None:
     from ioebss.image_files import read_mask, read_photo
+    from ioebss.replay import replay
     from ioebss.result_files import write_result
 
     photo = read_photo(job.photo)
@@ -145,7 +141,7 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
     session = segmenter.open(photo)
     start = read_mask(arguments.start) if arguments.start else None
     clicks = session.validated(job.clicks)
-    mask = _mask(session, clicks, start)
+    mask = replay(session, clicks, start)
     milliseconds = 1e3 * (time.perf_counter() - started)
     write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
     area = int(mask.sum())
@@ -172,20 +168,6 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
     else:
         share = 100 * area / mask.size
         print(f"{job.output} ({share:.1f} % of the photo, {milliseconds:.0f} ms)", flush=True)
-
-
-def _mask(
-    session: Session, clicks: list[Click], start: NDArray[np.bool_] | None
-) -> NDArray[np.bool_]:
-    """Click by click, as a person would and as models are measured; all at once where the first is
-    a background click, which needs a foreground one beside it."""
-    if start is None and (not clicks or clicks[0].label == 0):
-        return session.predict(clicks)
-    session.reset(start)
-    mask = session.mask if start is None else start
-    for click in clicks:
-        mask = session.click(click.x, click.y, click.label)
-    return mask
 
 
 def _jobs(arguments: argparse.Namespace) -> list[_Job]:

@@ -48,13 +48,22 @@ def read_clicks(path: Path) -> list[RawClick] | dict[str, list[RawClick]]:
     if isinstance(table, dict) and isinstance(table.get("clicks"), list):
         table = table["clicks"]
     if isinstance(table, list):
-        return _clicks(table, str(path))
+        return check_clicks(table, str(path))
     if isinstance(table, dict) and table:
-        return {name: _clicks(value, f"{path}: {name}") for name, value in table.items()}
+        return {name: check_clicks(value, f"{path}: {name}") for name, value in table.items()}
     raise ClickError(f"{path} holds no clicks: expected a list, or an object photo -> list")
 
 
-def _clicks(value: Any, where: str) -> list[RawClick]:
+def check_clicks(value: Any, where: str) -> list[RawClick]:
+    """Clicks from JSON that was read; see `read_clicks` for what a click may be.
+
+    Args:
+        value: should be a list of clicks.
+        where: it was found, for messages.
+
+    Raises:
+        ClickError: it is something else.
+    """
     if not isinstance(value, list):
         raise ClickError(f"{where}: expected a list of clicks")
     if len(value) > MAX_CLICKS:

@@ -25,6 +25,10 @@ class ImageError(IoebssError):
     """A photo or mask that cannot be read: missing, not an image, truncated, too large."""
 
 
+class PhotoSizeError(ImageError):
+    """A photo or mask with more pixels than are accepted."""
+
+
 class ModelError(IoebssError):
     """A model, manifest or checkpoint that is missing, corrupt, or does not fit."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from ioebss.errors import ImageError
+from ioebss.errors import ImageError, PhotoSizeError
 
 MAX_PIXELS = 120_000_000  # a 100-megapixel photo and some room
 # Names that photos of these formats have; what a file is is decided by its content.
@@ -43,20 +44,44 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
         ImageError: no such file, not such an image, truncated, more than `MAX_PIXELS` pixels, or
             samples that are neither 8 nor 16 bits.
     """
-    with _open(Path(path)) as opened, warnings.catch_warnings():
+    path = Path(path)
+    return _upright(_open(path, str(path), MAX_PIXELS), str(path))
+
+
+def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], str]:
+    """Decodes a photo that is in memory, for example because it came over a network.
+
+    Args:
+        data: what would be in a file that `read_photo` reads.
+        max_pixels: photos with more are refused before a pixel is decoded.
+
+    Returns:
+        The photo, see `read_photo`, and what `data` really is: "image/jpeg".
+
+    Raises:
+        ImageError: as `read_photo`.
+    """
+    image = _open(io.BytesIO(data), "the photo", max_pixels)
+    kind = Image.MIME[image.format or ""]
+    return _upright(image, "the photo"), kind
+
+
+def _upright(opened: Image.Image, name: str) -> NDArray[np.uint8]:
+    """The pixels of an opened photo, which is closed; `name` is for messages."""
+    with opened, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata that no user can mend
-        image: Image.Image = opened
+        image = opened
         try:
             image.load()
             turn = _TURNS.get(_orientation(image))
             if turn is not None:
                 image = image.transpose(turn)
             if image.mode.startswith("I") or image.mode == "F":
-                grey = _high_byte(np.asarray(image), path)
+                grey = _high_byte(np.asarray(image), name)
                 return np.repeat(grey[..., None], 3, axis=2)
             return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
         except _DECODE_ERRORS as error:
-            raise ImageError(f"{path} cannot be decoded: {error}") from None
+            raise ImageError(f"{name} cannot be decoded: {error}") from None
 
 
 def _orientation(image: Image.Image) -> object:
@@ -76,7 +101,8 @@ def read_index_mask(path: str | Path) -> NDArray[np.uint8]:
     Raises:
         ImageError: as `read_photo`, or the file is in colour.
     """
-    return _read_values(path)[0]
+    path = Path(path)
+    return _values(_open(path, str(path), MAX_PIXELS), str(path))[0]
 
 
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
@@ -91,54 +117,63 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     Raises:
         ImageError: as `read_index_mask`.
     """
-    values, indexed = _read_values(path)
+    path = Path(path)
+    return _set(*_values(_open(path, str(path), MAX_PIXELS), str(path)))
+
+
+def decode_mask(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
+    """Decodes a mask picture that is in memory; see `read_mask` and `decode_photo`."""
+    return _set(*_values(_open(io.BytesIO(data), "the mask", max_pixels), "the mask"))
+
+
+def _set(values: NDArray[np.uint8], indexed: bool) -> NDArray[np.bool_]:
     if indexed:
         return np.asarray((values != 0) & (values != 255))
     return np.asarray(values > (127 if values.max(initial=0) > 127 else 0))
 
 
-def _read_values(path: str | Path) -> tuple[NDArray[np.uint8], bool]:
+def _values(image: Image.Image, name: str) -> tuple[NDArray[np.uint8], bool]:
     """The raw values of a mask picture, and whether they are palette indices."""
-    with _open(Path(path)) as image:
+    with image:
         if image.mode not in ("P", "L", "1"):
             raise ImageError(
-                f"{path} is a {image.mode} image; a mask is 8-bit grey, indexed or black and white"
+                f"{name} is a {image.mode} image; a mask is 8-bit grey, indexed or black and white"
             )
         try:
             values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
             return values, image.mode == "P"
         except _DECODE_ERRORS as error:
-            raise ImageError(f"{path} cannot be decoded: {error}") from None
+            raise ImageError(f"{name} cannot be decoded: {error}") from None
 
 
-def _open(path: Path) -> Image.Image:
+def _open(source: Path | io.BytesIO, name: str, max_pixels: int) -> Image.Image:
     """Reads the header only and checks the size it declares."""
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder, not a photo")
+    if isinstance(source, Path) and source.is_dir():
+        raise ImageError(f"{name} is a folder, not a photo")
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; our own bound is checked below.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=FORMATS)
+            image = Image.open(source, formats=FORMATS)
     except FileNotFoundError:
-        raise ImageError(f"{path} does not exist") from None
+        raise ImageError(f"{name} does not exist") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path} is not a JPEG, PNG, WebP, BMP or TIFF image") from None
+        raise ImageError(f"{name} is not a JPEG, PNG, WebP, BMP or TIFF image") from None
     except Image.DecompressionBombError:
-        raise ImageError(f"{path} declares more than {MAX_PIXELS} pixels; refused") from None
+        raise PhotoSizeError(f"{name} declares more than {max_pixels} pixels; refused") from None
     except _DECODE_ERRORS as error:
         raise ImageError(
-            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
+            f"{name} cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from None
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > max_pixels:
         size = f"{image.width}x{image.height}"
         image.close()
-        raise ImageError(f"{path} is {size}, more than {MAX_PIXELS} pixels; scale it down")
+        raise PhotoSizeError(f"{name} is {size}, more than {max_pixels} pixels; scale it down")
     return image
 
 
-def _high_byte(grey: NDArray[Any], path: str | Path) -> NDArray[np.uint8]:
+def _high_byte(grey: NDArray[Any], name: str) -> NDArray[np.uint8]:
     """16-bit grey to 8 bits. Pillow may hand the samples out as 32-bit integers."""
     if grey.dtype.kind == "f" or grey.min(initial=0) < 0 or grey.max(initial=0) > 65535:
-        raise ImageError(f"{path} has {grey.dtype} samples; convert it to 8 or 16 bits")
+        raise ImageError(f"{name} has {grey.dtype} samples; convert it to 8 or 16 bits")
     return np.asarray(grey >> 8, np.uint8)

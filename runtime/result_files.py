@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,10 +38,26 @@ def write_result(
     clicks: Sequence[Click],
     name: str,
 ) -> None:
-    """Writes one result.
+    """Writes one result, see `encode_result`; .png for pictures, .json for "json".
+
+    Raises:
+        OutputError: the file cannot be written.
+        UsageError: unknown kind.
+    """
+    data = encode_result(kind, photo, mask, clicks, name)
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
+
+
+def encode_result(
+    kind: str,
+    photo: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    clicks: Sequence[Click],
+    name: str,
+) -> bytes:
+    """What the file of a result holds.
 
     Args:
-        path: of the file; .png for pictures, .json for "json".
         kind: "mask" (grey PNG of 0 and 255), "cutout" (the photo with the mask as transparency,
             RGBA PNG), "overlay" (the mask over the photo, with its outline and the clicks, PNG) or
             "json" (see `describe`).
@@ -50,13 +67,10 @@ def write_result(
         name: of the photo, recorded in the JSON.
 
     Raises:
-        OutputError: the file cannot be written.
         UsageError: unknown kind.
     """
     if kind == "json":
-        text = json.dumps(describe(mask, clicks, name)) + "\n"
-        write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
-        return
+        return (json.dumps(describe(mask, clicks, name)) + "\n").encode()
     if kind == "mask":
         picture = Image.fromarray(mask.astype(np.uint8) * 255)
     elif kind == "cutout":
@@ -66,7 +80,9 @@ def write_result(
         picture = Image.fromarray(overlay(photo, mask, clicks))
     else:
         raise UsageError(f"no format {kind!r}; choose one of {', '.join(FORMATS)}")
-    write_atomically(path, lambda temporary: picture.save(temporary, "PNG", compress_level=3))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
 
 
 def describe(mask: NDArray[np.bool_], clicks: Sequence[Click], name: str) -> dict[str, Any]:

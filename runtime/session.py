@@ -78,6 +78,11 @@ class Session:
         return tuple(step.click for step in self._steps)
 
     @property
+    def undone(self) -> tuple[Click, ...]:
+        """The clicks that `redo` would set again, the next at the end."""
+        return tuple(step.click for step in self._undone)
+
+    @property
     def mask(self) -> NDArray[np.bool_]:
         """The current mask: bool (height, width). Without a click, the mask given to `reset`, or
         nothing."""
