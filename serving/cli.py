@@ -1,0 +1,102 @@
+"""`ioebss-serve`: the page and the service."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ioebss.command import run_command
+from ioebss.errors import MissingExtraError, UsageError
+from ioebss.precision import AUTO, CHOICES
+
+TOKEN_VARIABLE = "IOEBSS_TOKEN"
+DESCRIPTION = "Serves a page to click on and an HTTP interface to programs."
+EPILOG = f"""examples:
+  ioebss-serve
+  {TOKEN_VARIABLE}=... ioebss-serve --host 0.0.0.0 --port 8000
+Only this machine is served unless --host says otherwise; then a token is needed, which clients send
+as Authorization: Bearer TOKEN, and the page as http://HOST:PORT/#token=TOKEN. The service answers
+at /v1, described at /openapi.json; see docs/serving.md."""
+
+
+def main() -> None:
+    """Entry point."""
+    run_command(_parser(), _serve)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "ioebss-serve",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model", type=Path, help="ONNX file or engine, its manifest beside it (bundled)"
+    )
+    parser.add_argument(
+        "--backend", default="auto", help="inference engine, or auto for the first that works"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=CHOICES,
+        default=AUTO,
+        help="auto: what is fast here of the files beside the model; exact: the very file (auto)",
+    )
+    parser.add_argument("--threads", type=int, help="CPU threads of the network")
+    parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve (%(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="0: any free one (%(default)s)")
+    parser.add_argument(
+        "--token", help=f"that clients must send; better in the environment: {TOKEN_VARIABLE}"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="host name that requests may come for, as a proxy passes it on; repeatable "
+        "(without a token: this machine's own; with one: any)",
+    )
+    parser.add_argument("--sessions", type=int, default=64, help="at a time (%(default)s)")
+    parser.add_argument(
+        "--memory", type=int, default=2048, metavar="MIB", help="of all sessions (%(default)s)"
+    )
+    return parser
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(f'{error.name} is missing; pip install "ioebss[serve]"') from None
+    from ioebss.serving.access import settings_for
+    from ioebss.serving.server import address_of, bind, serve
+
+    token = arguments.token or os.environ.get(TOKEN_VARIABLE) or None
+    if not 0 <= arguments.port < 65536:
+        raise UsageError(f"--port {arguments.port}: from 0 to 65535")
+    if arguments.sessions < 1 or arguments.memory < 1:
+        raise UsageError("--sessions and --memory must be 1 or more")
+    settings = settings_for(
+        arguments.host, token, arguments.allow_host, arguments.sessions, arguments.memory
+    )
+    with bind(arguments.host, arguments.port) as listening:
+        from ioebss.segmenter import Segmenter
+        from ioebss.serving.app import create_app
+
+        segmenter = Segmenter(
+            arguments.model,
+            backend=arguments.backend,
+            precision=arguments.precision,
+            threads=arguments.threads,
+            size=arguments.size,
+        )
+        address = address_of(listening) + ("#token=..." if token else "")
+        serve(
+            create_app(segmenter, settings),
+            listening,
+            lambda: print(f"ioebss-serve: {address} (Ctrl-C ends it)", flush=True),
+        )

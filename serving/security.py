@@ -1,0 +1,111 @@
+"""Who may ask: host names, origins and the token; and the headers that keep browsers careful."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ioebss.errors import UsageError
+from ioebss.serving.errors import error_response
+from ioebss.serving.settings import Settings
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+OPEN_PATHS = ("/", "/healthz")  # nothing secret: the page's own files, and that we live
+OPEN_ROOM = "/page/"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def checked_token(token: str | None) -> str | None:
+    """The token, if it can be one.
+
+    Raises:
+        UsageError: it is too short to be secret, or cannot stand in a header.
+    """
+    if token is not None and not TOKEN_PATTERN.fullmatch(token):
+        raise UsageError(
+            "a token is 16 to 512 letters, digits or ._~+/=-; make one with "
+            "python -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
+    return token
+
+
+class Guard:
+    """Middleware that lets through whom the settings allow, and sets `HEADERS` on every answer."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, send_guarded)
+        else:
+            await error_response(*refusal)(scope, receive, send_guarded)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str, dict[str, str]] | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if self._settings.hosts and host_name(host) not in self._settings.hosts:
+            return 421, "unknown_host", "this service does not answer to that host name", {}
+        if scope["method"] not in SAFE_METHODS and _foreign(headers, host):
+            return 403, "foreign_origin", "other web pages may not use this service", {}
+        path = scope["path"]
+        if path in OPEN_PATHS or path.startswith(OPEN_ROOM) or self._knows_token(headers):
+            return None
+        return 401, "token", "send Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
+
+    def _knows_token(self, headers: Headers) -> bool:
+        if self._settings.token is None:
+            return True
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(given.strip().encode(), self._settings.token.encode())
+        return scheme.lower() == "bearer" and same
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without port and brackets, in lower case; "" if it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _foreign(headers: Headers, host: str) -> bool:
+    """Whether a browser says that a page from elsewhere sends this."""
+    origin = headers.get("origin")
+    return origin is not None and urlsplit_safe(origin) != host.lower()
+
+
+def urlsplit_safe(origin: str) -> str:
+    """Host and port of an origin; "" if it is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
