@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
-import http.client
 import importlib.util
 import io
-import json
 import os
 import secrets
+import signal
 import socket
 import sys
-import threading
-import time
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ioebss.errors import ImageError, IoebssError, MissingExtraError, UsageError
+from ioebss.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from ioebss.segmenter import Segmenter
+    from ioebss.serving.service import Service
+    from ioebss.serving.settings import Settings
 
 HOST = "127.0.0.1"
-NEEDED = ("fastapi", "uvicorn", "prometheus_client")
-START_SECONDS = 30.0
-STOP_SECONDS = 5  # that answers which are under way may take
+NEEDED = ("fastapi", "uvicorn", "prometheus_client", "python_multipart")
+MAX_PHOTO_MEBIBYTES = 512
 
 
 def check_extra() -> None:
@@ -63,101 +58,73 @@ def open_page(segmenter: Segmenter, photo: Path, start: NDArray[np.bool_] | None
         ImageError: the photo cannot be read.
         UsageError: the mask does not fit the photo or the model.
         MissingExtraError: see `check_extra`.
-        IoebssError: the service does not start.
+        ServiceError: the photo is too large to be served.
     """
     check_extra()
-    token = secrets.token_urlsafe()
-    try:
-        with _serving(segmenter, token) as port:
-            session = _open(port, token, photo, start)
-            what = urlencode({"token": token, "session": session, "name": photo.name})
-            address = f"http://{HOST}:{port}/#{what}"
-            print(f"{photo.name} waits for clicks at\n  {address}", flush=True)
-            if not _has_display() or not webbrowser.open(address):
-                _print_tunnel(port)
-            print("Ctrl-C ends it.", flush=True)
-            threading.Event().wait()
-    except KeyboardInterrupt:
-        print("\nended", flush=True)
-
-
-@contextmanager
-def _serving(segmenter: Segmenter, token: str) -> Iterator[int]:
-    """Runs the service in a thread; gives its port."""
-    import uvicorn
-
-    from ioebss.image_files import MAX_PIXELS
     from ioebss.serving.app import create_app
+    from ioebss.serving.server import address_of, bind, serve
+
+    with segmenter.open(photo) as session:
+        session.reset(start)  # what is wrong with either is said before anything opens
+    token = secrets.token_urlsafe()
+    app = create_app(segmenter, _settings(token))
+    tasks: set[asyncio.Task[None]] = set()  # or nothing would hold it while it runs
+    failures: list[BaseException] = []
+
+    async def show(address: str) -> None:
+        try:
+            session = await _open(app.state.service, photo, start)
+            what = urlencode({"token": token, "session": session, "name": photo.name})
+            await asyncio.to_thread(_show, f"{address}#{what}", photo.name)
+        except BaseException as error:
+            failures.append(error)
+            signal.raise_signal(signal.SIGINT)  # as the person would end it
+
+    with bind(HOST, 0) as listening:
+        address = address_of(listening)
+        serve(app, listening, lambda: tasks.add(asyncio.ensure_future(show(address))))
+    if failures:
+        raise failures[0]
+
+
+def _settings(token: str) -> Settings:
+    """One person's own photos: as large as `ioebss-run` itself reads them."""
+    from ioebss.image_files import MAX_PIXELS
     from ioebss.serving.security import LOOPBACK
     from ioebss.serving.settings import MEBIBYTE, Settings
 
-    # One person's own photos: as large as `ioebss-run` itself reads them.
-    settings = Settings(
+    return Settings(
         token=token,
         hosts=LOOPBACK,
-        max_photo_bytes=512 * MEBIBYTE,
-        max_body_bytes=1024 * MEBIBYTE,
+        max_photo_bytes=MAX_PHOTO_MEBIBYTES * MEBIBYTE,
+        max_body_bytes=2 * MAX_PHOTO_MEBIBYTES * MEBIBYTE,
         max_pixels=MAX_PIXELS,
     )
-    listener = socket.create_server((HOST, 0))
-    config = uvicorn.Config(
-        create_app(segmenter, settings),
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    try:
-        _wait_until_started(server, thread)
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(2 * STOP_SECONDS)
 
 
-def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > deadline:
-            raise IoebssError("the page's service did not start; see the lines above")
-        time.sleep(0.01)
-
-
-def _open(port: int, token: str, photo: Path, start: NDArray[np.bool_] | None) -> str:
+async def _open(service: Service, photo: Path, start: NDArray[np.bool_] | None) -> str:
     """Opens a session with the photo; its id."""
-    status, answer = _ask(port, token, "POST", "/v1/sessions", photo.read_bytes(), "image/*")
-    if status != 201:
-        raise ImageError(f"{photo}: {_message(answer)}")
-    session = str(answer["id"])
+    opened = await service.open(photo.read_bytes(), HOST, photo.name)
+    session = str(opened["id"])
     if start is not None:
         buffer = io.BytesIO()
         Image.fromarray(start.astype(np.uint8) * 255).save(buffer, "PNG")
-        path = f"/v1/sessions/{session}/start?mask=none"
-        status, answer = _ask(port, token, "PUT", path, buffer.getvalue(), "image/png")
-        if status != 200:
-            raise UsageError(f"--start: {_message(answer)}")
+        await service.start(session, buffer.getvalue(), HOST, "none")
     return session
 
 
-def _ask(
-    port: int, token: str, method: str, path: str, body: bytes, kind: str
-) -> tuple[int, dict[str, object]]:
-    """A request to our own service; no proxy is between."""
-    connection = http.client.HTTPConnection(HOST, port)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
-    try:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
-
-
-def _message(answer: dict[str, object]) -> object:
-    error = answer.get("error")
-    return error.get("message", error) if isinstance(error, dict) else answer
+def _show(address: str, name: str) -> None:
+    """Prints the address, and opens a browser where its window would be seen."""
+    print(f"{name} waits for clicks at\n  {address}", flush=True)
+    if not _has_display() or not webbrowser.open(address):
+        port = urlsplit(address).port
+        print(
+            "There is no display here. Where there is one, type\n"
+            f"  ssh -N -L {port}:{HOST}:{port} {getpass.getuser()}@{socket.gethostname()}\n"
+            "and open the address in the browser there.",
+            flush=True,
+        )
+    print("Ctrl-C ends it.", flush=True)
 
 
 def _has_display() -> bool:
@@ -167,12 +134,3 @@ def _has_display() -> bool:
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _print_tunnel(port: int) -> None:
-    print(
-        "There is no display here. Where there is one, type\n"
-        f"  ssh -N -L {port}:{HOST}:{port} {getpass.getuser()}@{socket.gethostname()}\n"
-        "and open the address in the browser there.",
-        flush=True,
-    )

@@ -9,7 +9,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const TABLE = [
   ["Arrow keys", "move the crosshair; with Shift by one pixel", Object.keys(ARROWS), "move"],
   ["Enter or Space", "click on the object", ["Enter"], "foreground"],
-  ["B or Backspace", "click beside the object", ["b", "Backspace"], "background"],
+  ["B or Backspace", "click on the background, as Shift and Enter do", ["b", "Backspace"], "background"],
   ["U", "undo", ["u"], "undo"],
   ["R", "redo", ["r"], "redo"],
   ["X", "remove all clicks", ["x"], "reset"],
@@ -21,7 +21,7 @@ const TABLE = [
   ["[ and ]", "mask more and less transparent", ["["], "fade"],
   [null, null, ["]"], "strengthen"],
   ["M", "hide or show the mask", ["m"], "toggleMask"],
-  ["Space and drag", "move the photo; the middle button does too", [], ""],
+  ["Space and drag", "move the photo, as the middle button does", [], ""],
   ["O", "open a photo", ["o"], "open"],
   ["I", "start from a mask", ["i"], "start"],
   ["S", "save", ["s"], "save"],
@@ -57,6 +57,7 @@ export function listenToKeys(stage, actions) {
     const ofStage = action === "move" || event.key === "Enter" || event.key === " ";
     if (ofStage && event.target !== stage && event.target !== document.body) return;
     event.preventDefault();
+    stage.dataset.pointed = false;
     if (action === "space") space ??= "down";
     else if (action === "move") actions.move(...ARROWS[event.key], event.shiftKey);
     else if (!event.repeat || action.startsWith("zoom")) actions[action]();

@@ -76,7 +76,6 @@ async function show(next) {
   element("size").textContent = `${width} × ${height}`;
   writeAddress(next.id, next.name);
   render();
-  canvas.focus({ preventScroll: true });
   say(`${next.name} is open, ${width} by ${height} pixels.`);
 }
 
@@ -136,8 +135,10 @@ async function reset() {
 function draw(drawn) {
   answer = drawn;
   const [left, top, width, height] = drawn.bbox;
-  if (!width || !height) return stage.setMask(null);
-  stage.setMask(paint(runs(drawn.mask.counts), view.photo.height, drawn.bbox, TINT), left, top);
+  const empty = !width || !height;
+  const picture = empty ? null : paint(runs(drawn.mask.counts), view.photo.height, drawn.bbox, TINT);
+  stage.setMask(picture, left, top);
+  render();
 }
 
 function chosenLabel() {
@@ -295,6 +296,8 @@ const does = {
   toggleMask: () => {
     stage.hidden = !stage.hidden;
     stage.refresh();
+    if (stage.hidden) notice("The mask is hidden. M shows it again.");
+    else dismiss();
   },
   open: () => element("photo-file").click(),
   start: () => session && element("mask-file").click(),

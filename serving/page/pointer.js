@@ -27,7 +27,7 @@ export function listenToPointers(element, view, actions) {
   };
 
   element.addEventListener("pointerdown", (event) => {
-    element.focus({ preventScroll: true });
+    element.dataset.pointed = true; // the ring is for who comes by the keyboard
     const point = place(event);
     fingers.set(event.pointerId, { ...point, start: point });
     element.setPointerCapture(event.pointerId);

@@ -1,9 +1,9 @@
 // What the page says: of answers, of waiting, of errors.
 
-/** "2 clicks, 43.1 % of the photo". */
-export function ofAnswer(clicks, area, pixels) {
+/** "2 clicks, 43.1 % of the photo"; `photo` is its {width, height}. */
+export function ofAnswer(clicks, area, photo) {
   const count = `${clicks} ${clicks === 1 ? "click" : "clicks"}`;
-  return area === null ? count : `${count}, ${share(area, pixels)} of the photo`;
+  return area === null ? count : `${count}, ${share(area, photo)} of the photo`;
 }
 
 /** "18 ms · onnxruntime-cpu, int8": the service's part of the last click, in milliseconds. */
@@ -15,9 +15,9 @@ export function ofEngine(milliseconds, engine) {
 }
 
 /** What a screen reader hears of a click that was answered. */
-export function ofClick({ x, y, label }, area, pixels) {
+export function ofClick({ x, y, label }, area, photo) {
   const where = label ? "On the object" : "Background";
-  return `${where} at ${x}, ${y}. The mask is ${share(area, pixels)} of the photo.`;
+  return `${where} at ${x}, ${y}. The mask is ${share(area, photo)} of the photo.`;
 }
 
 export function ofWaiting(seconds, error) {
@@ -42,8 +42,8 @@ export function ofError(error) {
   }
 }
 
-function share(area, pixels) {
-  return `${((100 * area) / pixels).toFixed(1)} %`;
+function share(area, { width, height }) {
+  return `${((100 * area) / (width * height)).toFixed(1)} %`;
 }
 
 function sentence(text) {
