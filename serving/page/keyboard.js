@@ -57,7 +57,6 @@ export function listenToKeys(stage, actions) {
     const ofStage = action === "move" || event.key === "Enter" || event.key === " ";
     if (ofStage && event.target !== stage && event.target !== document.body) return;
     event.preventDefault();
-    stage.dataset.pointed = false;
     if (action === "space") space ??= "down";
     else if (action === "move") actions.move(...ARROWS[event.key], event.shiftKey);
     else if (!event.repeat || action.startsWith("zoom")) actions[action]();

@@ -27,7 +27,7 @@ export function listenToPointers(element, view, actions) {
   };
 
   element.addEventListener("pointerdown", (event) => {
-    element.dataset.pointed = true; // the ring is for who comes by the keyboard
+    element.dataset.pointed = true;
     const point = place(event);
     fingers.set(event.pointerId, { ...point, start: point });
     element.setPointerCapture(event.pointerId);
@@ -68,6 +68,10 @@ export function listenToPointers(element, view, actions) {
   };
   element.addEventListener("pointerup", lift);
   element.addEventListener("pointercancel", lift);
+  // The ring around the stage is for who comes by the keyboard.
+  for (const type of ["blur", "keydown"]) {
+    element.addEventListener(type, () => (element.dataset.pointed = false));
+  }
   element.addEventListener("contextmenu", (event) => event.preventDefault());
 
   element.addEventListener(
