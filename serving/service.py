@@ -46,19 +46,20 @@ class Service:
         settings: limits.
         metrics: of this service.
         sessions: in memory.
+        network, photos: the lanes.
     """
 
     def __init__(self, segmenter: Segmenter, settings: Settings) -> None:
         self.segmenter, self.settings = segmenter, settings
         self.metrics = metrics = Metrics()
         self.sessions = Sessions(settings, evicted=lambda r: metrics.evictions.labels(r).inc())
-        self._network = Lane("network", settings.max_waiting, settings.max_waiting_each)
-        self._photos = Lane("photos", settings.max_waiting, settings.max_waiting_each)
+        self.network = Lane("network", settings.max_waiting, settings.max_waiting_each)
+        self.photos = Lane("photos", settings.max_waiting, settings.max_waiting_each)
         self._encoders = ThreadPoolExecutor(ENCODERS, "masks")
         metrics.watch("ioebss_sessions", "Sessions in memory", lambda: len(self.sessions))
         metrics.watch("ioebss_session_bytes", "Of all sessions", lambda: self.sessions.bytes)
-        metrics.watch("ioebss_waiting", "Clicks that wait", lambda: self._network.waiting)
-        metrics.watch("ioebss_photos_waiting", "To be decoded", lambda: self._photos.waiting)
+        metrics.watch("ioebss_waiting", "Clicks that wait", lambda: self.network.waiting)
+        metrics.watch("ioebss_photos_waiting", "To be decoded", lambda: self.photos.waiting)
 
     async def open(self, data: bytes, client: str, name: str | None = None) -> dict[str, Any]:
         """Opens a session.
@@ -76,7 +77,7 @@ class Service:
             ServiceError: there is no room.
         """
         started = time.perf_counter()
-        photo, session = await self._photos.run(client, partial(self._opened, data, name))
+        photo, session = await self.photos.run(client, partial(self._opened, data, name))
         took = 1e3 * (time.perf_counter() - started)
         entry = Entry(session, photo, self.segmenter.size)
         self.sessions.sweep()
@@ -123,7 +124,7 @@ class Service:
     async def start(self, name: str, data: bytes, client: str, kind: Format) -> bytes:
         """Starts again from a mask picture, encoded."""
         with self.sessions.using(name) as entry:
-            mask = await self._photos.run(client, partial(self._read_mask, data))
+            mask = await self.photos.run(client, partial(self._read_mask, data))
             return await self._change(entry, lambda s: s.reset(mask), kind, started=True)
 
     async def segment(
@@ -139,14 +140,14 @@ class Service:
         Returns:
             JSON, see `schemas.Answer`.
         """
-        _, session = await self._photos.run(client, partial(self._opened, data, None))
+        _, session = await self.photos.run(client, partial(self._opened, data, None))
         with session:
             mask = None
             if start is not None:
-                mask = await self._photos.run(client, partial(self._read_mask, start))
+                mask = await self.photos.run(client, partial(self._read_mask, start))
             valid = session.validated(clicks)
             begun = time.perf_counter()
-            found = await self._network.run_steps(client, replay_steps(session, valid, mask))
+            found = await self.network.run_steps(client, replay_steps(session, valid, mask))
             took = _milliseconds(begun)
             change = Change(Snapshot(tuple(valid), 0, mask is not None, found), 0, 0, took, 0)
             return await self._encoded(lambda: self._answer(change, kind))
@@ -166,8 +167,8 @@ class Service:
 
     def close(self) -> None:
         """Finishes what was begun and gives everything back."""
-        self._photos.close()
-        self._network.close()
+        self.photos.close()
+        self.network.close()
         self._encoders.shutdown()
         self.sessions.clear()
 
@@ -190,7 +191,7 @@ class Service:
     ) -> bytes:
         """Runs an operation on a session in its turn, and tells what the session is then."""
         work = partial(_changed, entry, operation, started, time.perf_counter())
-        change = await self._network.run(entry.id, work)
+        change = await self.network.run(entry.id, work)
         self.sessions.settle()
         for stage in ("queue", "input", "network", "mask"):
             self.metrics.stages.labels(stage).observe(getattr(change, stage) / 1e3)

@@ -25,7 +25,8 @@ class Settings:
         max_session_bytes: what all sessions may hold together, estimated from above.
         session_seconds: after which an unused session goes.
         max_waiting: requests that wait for the network; for decoding as many.
-        max_waiting_each: of them, of one session or, without a session, of one address.
+        max_waiting_each: of them, of one session or, without a session, of one address, which
+            may be a proxy's.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -38,5 +39,5 @@ class Settings:
     max_sessions: int = 64
     max_session_bytes: int = 2048 * MEBIBYTE
     session_seconds: float = 3600.0
-    max_waiting: int = 64
-    max_waiting_each: int = 8
+    max_waiting: int = 128
+    max_waiting_each: int = 32

@@ -1,0 +1,75 @@
+"""A real server in a thread, the bundled model behind it, and plain HTTP in front."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from ioebss import Segmenter
+from ioebss.serving.app import create_app
+from ioebss.serving.server import address_of, bind
+from ioebss.serving.settings import Settings
+
+
+class Served:
+    """An application that is served: its address, an HTTP client, and its `Service`."""
+
+    def __init__(self, app: Any, address: str) -> None:
+        self.address = address
+        self.client = httpx.Client(base_url=address, timeout=60)
+        self.service = app.state.service
+
+    def open(self, photo: bytes) -> str:
+        """Opens a session and returns its path."""
+        reply = self.client.post("/v1/sessions", content=photo)
+        assert reply.status_code == 201, reply.text
+        return f"/v1/sessions/{reply.json()['id']}"
+
+
+@contextmanager
+def _served(segmenter: Segmenter, settings: Settings) -> Iterator[Served]:
+    app = create_app(segmenter, settings)
+    listening = bind("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    served = Served(app, address_of(listening))
+    try:
+        served.client.get("/healthz")
+        yield served
+    finally:
+        served.client.close()
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+@pytest.fixture(scope="session")
+def segmenter() -> Segmenter:
+    return Segmenter(threads=1)
+
+
+@pytest.fixture(scope="session")
+def cat(samples: Path) -> bytes:
+    return (samples / "chelsea.jpg").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def served(segmenter: Segmenter) -> Iterator[Served]:
+    """With the usual settings, shared by tests that change none."""
+    with _served(segmenter, Settings()) as one:
+        yield one
+
+
+@pytest.fixture
+def serve(segmenter: Segmenter) -> Iterator[Callable[..., Served]]:
+    """Serves with the settings given."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(_served(segmenter, Settings(**settings)))

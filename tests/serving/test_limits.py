@@ -1,0 +1,254 @@
+"""Bounds: of bodies, pixels, sessions and the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import socket
+import struct
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from ioebss.errors import PhotoSizeError
+from ioebss.image_files import decode_mask, decode_photo
+from ioebss.serving.errors import ServiceError
+
+
+def bomb(width: int, height: int, mode: int = 2) -> bytes:
+    """A valid PNG of one colour: a few kilobytes that say they are many pixels. Mode 2 is colour, 0
+    grey."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    row = bytes(1 + width * (3 if mode == 2 else 1))
+    packer = zlib.compressobj(9)
+    rows = b"".join([*(packer.compress(row) for _ in range(height)), packer.flush()])
+    header = struct.pack(">IIBBBBB", width, height, 8, mode, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(kind, data) for kind, data in ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    )
+
+
+def exchange(address: str, *parts: bytes) -> bytes:
+    """Sends bytes as they are, and returns what comes back until the other side closes."""
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), 20) as connection:
+        for part in parts:
+            connection.sendall(part)
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+            head, end, body = received.partition(b"\r\n\r\n")
+            if end and len(body) >= int(head.lower().partition(b"content-length: ")[2].split()[0]):
+                break
+        return received
+
+
+def head(path: str, length: int, more: str = "") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{more}\r\n".encode()
+
+
+@contextmanager
+def busy(served: Any) -> Iterator[None]:
+    """The network is busy until the block ends."""
+    lane = served.service.network
+    begun, gate = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        gate.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, lane.run("blocker", wait))
+        begun.wait()
+        try:
+            yield
+        finally:
+            gate.set()
+
+
+def until(condition: Any) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def test_a_bomb_is_not_decoded(serve: Any) -> None:
+    """20000 x 15000 pixels, 900 MB when decoded, in less than a megabyte; and what decoding such a
+    file does is shown on a small one."""
+    small = bomb(200, 100)
+    assert decode_photo(small)[0].shape == (100, 200, 3)
+    large = bomb(20_000, 15_000)
+    assert len(large) < 1_000_000
+    tracemalloc.start()
+    for decode in (decode_photo, decode_mask):
+        with pytest.raises(PhotoSizeError, match="20000x15000"):
+            decode(large)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    client = serve().client
+    reply = client.post("/v1/sessions", content=large)
+    assert reply.status_code == 413 and reply.json()["error"]["code"] == "too_many_pixels"
+    files = {"photo": ("p", large)}
+    reply = client.post("/v1/segment", files=files, data={"clicks": "[[1, 1]]"})
+    assert reply.status_code == 413
+
+
+def test_pixels_are_bounded_by_the_settings(serve: Any) -> None:
+    served = serve(max_pixels=20_000)
+    path = served.open(bomb(200, 100))
+    reply = served.client.post("/v1/sessions", content=bomb(200, 101))
+    assert reply.json()["error"]["code"] == "too_many_pixels"
+    reply = served.client.put(f"{path}/start", content=bomb(200, 101, mode=0))
+    assert reply.json()["error"]["code"] == "too_many_pixels"
+    assert served.client.put(f"{path}/start", content=bomb(200, 100, mode=0)).status_code == 200
+
+
+def test_bodies_that_are_too_large(serve: Any, cat: bytes) -> None:
+    served = serve(max_photo_bytes=40_000, max_json_bytes=100)
+    path = served.open(cat)
+    large = cat + bytes(40_000 - len(cat) + 1)
+
+    def in_parts() -> Iterator[bytes]:
+        yield from (large[i : i + 1000] for i in range(0, len(large), 1000))
+
+    for target in ("/v1/sessions", "/v1/segment"):
+        for body in (large, in_parts()):
+            reply = served.client.post(target, content=body)
+            assert reply.status_code == 413 and reply.json()["error"]["code"] == "too_large"
+    reply = served.client.post(f"{path}/clicks", content=b" " * 101)
+    assert reply.status_code == 413
+    assert served.client.put(f"{path}/start", content=large).status_code == 413
+    assert served.client.post(f"{path}/clicks", json={"x": 1, "y": 1}).status_code == 200
+
+
+def test_what_is_declared_too_large_is_not_waited_for(serve: Any) -> None:
+    """The answer comes although not a byte of the body does. So it does without the token."""
+    assert b" 413 " in exchange(serve().address, head("/v1/sessions", 10**12))
+    guarded = serve(token="correct-horse-battery-staple")
+    assert b" 401 " in exchange(guarded.address, head("/v1/sessions", 1000))
+
+
+def test_a_slow_body_is_not_waited_for_for_ever(serve: Any) -> None:
+    served = serve(body_seconds=0.3)
+    received = exchange(served.address, head("/v1/sessions", 1000), b"x" * 10)
+    assert b" 408 " in received and b'"too_slow"' in received
+    assert served.client.get("/healthz").status_code == 200
+
+
+def test_all_bodies_together_are_bounded(serve: Any) -> None:
+    served = serve(max_body_bytes=5000)
+    host, port = served.address.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port)), 20) as slow:
+        slow.sendall(head("/v1/sessions", 4000) + b"x" * 3000)
+
+        def refused() -> bool:
+            reply = served.client.post("/v1/sessions", content=b"x" * 3000)
+            return reply.status_code == 429 and "Retry-After" in reply.headers
+
+        until(refused)
+        assert served.client.post("/v1/sessions", content=b"x" * 1000).status_code == 415
+    # Its bytes are given back when it hangs up.
+    until(lambda: served.client.post("/v1/sessions", content=b"x" * 3000).status_code == 415)
+
+
+def test_the_least_recently_used_session_goes(serve: Any, cat: bytes) -> None:
+    served = serve(max_sessions=2)
+    first, second = served.open(cat), served.open(cat)
+    served.client.get(first)
+    third = served.open(cat)
+    statuses = [served.client.get(path).status_code for path in (first, second, third)]
+    assert statuses == [200, 404, 200]
+    assert 'ioebss_evictions_total{reason="count"} 1.0' in served.client.get("/metrics").text
+
+
+def test_a_full_queue_answers_429_and_nothing_is_lost(serve: Any, cat: bytes) -> None:
+    served = serve(max_waiting=3)
+    paths = [served.open(cat) for _ in range(6)]
+
+    def click(path: str) -> Any:
+        return served.client.post(f"{path}/clicks?mask=none", json={"x": 230, "y": 110})
+
+    with ThreadPoolExecutor(6) as pool:
+        with busy(served):
+            replies = [pool.submit(click, path) for path in paths]
+            until(lambda: sum(reply.done() for reply in replies) == 3)
+            for reply in (r.result() for r in replies if r.done()):
+                assert reply.status_code == 429 and reply.json()["error"]["code"] == "busy"
+                assert int(reply.headers["Retry-After"]) >= 1
+            assert served.client.get("/healthz").status_code == 200  # others are answered
+        statuses = [reply.result().status_code for reply in replies]
+    assert sorted(statuses) == [200] * 3 + [429] * 3
+    for path, status in zip(paths, statuses, strict=True):
+        assert len(served.client.get(path).json()["clicks"]) == (status == 200)
+
+
+def test_clients_that_are_gone_cost_nothing(serve: Any, cat: bytes) -> None:
+    served = serve()
+    path, other = served.open(cat), served.open(cat)
+    body = b'{"x": 230, "y": 110}'
+    request = head(f"{path}/clicks", len(body), "Content-Type: application/json\r\n") + body
+    host, port = served.address.removeprefix("http://").rstrip("/").split(":")
+    with ThreadPoolExecutor(1) as pool:
+        with busy(served):
+            for _ in range(3):
+                with socket.create_connection((host, int(port)), 20) as gone:
+                    gone.sendall(request)
+                    until(lambda: served.service.network.waiting == 1)
+                until(lambda: served.service.network.waiting == 0)
+            stays = pool.submit(
+                served.client.post,
+                f"{other}/clicks?mask=none",
+                content=body,
+                headers={"Content-Type": "application/json"},
+            )
+            until(lambda: served.service.network.waiting == 1)
+        assert stays.result().status_code == 200
+    assert served.client.get(path).json()["clicks"] == []
+    assert 'status="gone"' in served.client.get("/metrics").text
+
+
+def test_deleting_while_a_click_waits(serve: Any, cat: bytes) -> None:
+    served = serve()
+    path = served.open(cat)
+    with ThreadPoolExecutor(1) as pool:
+        with busy(served):
+            waits = pool.submit(served.client.post, f"{path}/clicks", json={"x": 230, "y": 110})
+            until(lambda: served.service.network.waiting == 1)
+            assert served.client.delete(path).status_code == 204
+            assert served.client.get(path).status_code == 404
+        assert waits.result().status_code == 200
+    assert len(served.service.sessions) == 0
+
+
+def test_all_sessions_in_use(serve: Any, cat: bytes) -> None:
+    served = serve(max_sessions=1)
+    path = served.open(cat)
+    with ThreadPoolExecutor(1) as pool, busy(served):
+        waits = pool.submit(served.client.post, f"{path}/clicks", json={"x": 230, "y": 110})
+        until(lambda: served.service.network.waiting == 1)
+        reply = served.client.post("/v1/sessions", content=cat)
+        assert reply.status_code == 429 and "Retry-After" in reply.headers
+    assert waits.result().status_code == 200
+
+
+def test_a_photo_larger_than_all_memory_for_sessions(serve: Any) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (1000, 1000)).save(buffer, "PNG")
+    served = serve(max_session_bytes=5_000_000)
+    reply = served.client.post("/v1/sessions", content=buffer.getvalue())
+    assert reply.status_code == 413 and reply.json()["error"]["code"] == "too_large"
+    assert ServiceError(429, "busy", "", 2).headers == {"Retry-After": "2"}
