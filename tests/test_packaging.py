@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("runtime", "trainer", "calibration", "export", "evaluation")
+ROOMS = ("runtime", "trainer", "calibration", "export", "evaluation", "serving")
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,9 @@ def test_the_wheel(built: Path) -> None:
         "ioebss/models/README.md",
         "ioebss/samples/chelsea.jpg",
         "ioebss/samples/README.md",
+        "ioebss/serving/page/index.html",
+        "ioebss/serving/page/main.js",
+        "ioebss/serving/page/style.css",
         "ioebss/trainer/recipes/paper.toml",
         "ioebss/trainer/recipes/default.toml",
     ):
