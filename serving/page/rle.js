@@ -20,15 +20,16 @@ export function runs(text) {
 }
 
 /**
- * The mask inside its box, as pixels to draw.
+ * The mask inside its box, as pixels to draw, transposed: its rows are the photo's columns, so that
+ * a run is one stretch of memory however large the photo is.
  * @param lengths see `runs`.
  * @param height of the photo.
  * @param box [x, y, width, height] of the mask, neither side 0.
  * @param colour of its pixels: [red, green, blue].
  */
 export function paint(lengths, height, box, colour) {
-  const [left, top, width, rows] = box;
-  const picture = new ImageData(width, rows);
+  const [left, top, columns, rows] = box;
+  const picture = new ImageData(rows, columns);
   const pixels = new Uint32Array(picture.data.buffer);
   const word = new Uint32Array(new Uint8ClampedArray([...colour, 255]).buffer)[0];
   let position = 0;
@@ -37,8 +38,9 @@ export function paint(lengths, height, box, colour) {
     while (index % 2 && position < end) {
       const column = Math.floor(position / height);
       const stop = Math.min(end, (column + 1) * height);
-      let target = (position - column * height - top) * width + column - left;
-      for (; position < stop; position++, target += width) pixels[target] = word;
+      const shift = (column - left) * rows - top - column * height;
+      pixels.fill(word, position + shift, stop + shift);
+      position = stop;
     }
     position = end;
   });

@@ -7,6 +7,7 @@ const OUTLINES = [
   { radius: 2.6, colour: "rgba(10, 20, 40, 0.55)" },
   { radius: 1.5, colour: "#ffffff" },
 ];
+const LAYERS = ["shape", "ring", "outline"]; // as large as the stage
 const DIRECTIONS = 12; // of the shifted copies that an outline is made of
 const CRISP = 3; // CSS pixels per photo pixel from which pixels are shown as squares
 
@@ -16,9 +17,8 @@ export class Stage {
     Object.assign(this, { canvas, view, photo: null, mask: null });
     Object.assign(this, { clicks: [], pending: 0, crosshair: null, opacity: 0.45, hidden: false });
     this.context = canvas.getContext("2d");
-    this.outline = document.createElement("canvas").getContext("2d");
-    this.ring = document.createElement("canvas").getContext("2d");
-    this.outlined = "";
+    for (const layer of LAYERS) this[layer] = document.createElement("canvas").getContext("2d");
+    this.layered = "";
     this.masks = 0;
     this.frame = 0;
   }
@@ -30,7 +30,7 @@ export class Stage {
     this.setMask(null);
   }
 
-  /** The mask's pixels (ImageData) and where they lie in the photo, or null for no mask. */
+  /** The mask, as rle.js paints it, and where it lies in the photo; or null for no mask. */
   setMask(picture, left = 0, top = 0) {
     this.masks += 1;
     this.mask = null;
@@ -46,11 +46,11 @@ export class Stage {
   resize() {
     const { width, height } = this.canvas.getBoundingClientRect();
     this.density = window.devicePixelRatio || 1;
-    for (const { canvas } of [this.context, this.outline, this.ring]) {
+    for (const { canvas } of [this.context, ...LAYERS.map((layer) => this[layer])]) {
       canvas.width = Math.max(1, Math.round(width * this.density));
       canvas.height = Math.max(1, Math.round(height * this.density));
     }
-    this.outlined = "";
+    this.layered = "";
     this.view.resize(width, height);
     this.#draw(); // at once: a resized canvas is empty
   }
@@ -93,62 +93,60 @@ export class Stage {
 
   #drawMask(context) {
     const { x, y, scale, photo, width, height } = this.view;
-    this.#makeOutline();
+    this.#makeLayers();
     context.save();
     context.beginPath();
     context.rect(x, y, photo.width * scale, photo.height * scale);
     context.clip();
     context.globalAlpha = this.opacity;
-    this.#silhouette(context);
+    context.drawImage(this.shape.canvas, 0, 0, width, height);
     context.globalAlpha = 1;
     context.drawImage(this.outline.canvas, 0, 0, width, height);
     context.restore();
   }
 
-  /** The mask in its place, moved by (dx, dy) CSS pixels. */
-  #silhouette(context, dx = 0, dy = 0) {
-    const { x, y, scale } = this.view;
-    const { canvas, left, top } = this.mask;
-    context.imageSmoothingEnabled = scale < CRISP;
-    context.drawImage(
-      canvas,
-      x + left * scale + dx,
-      y + top * scale + dy,
-      canvas.width * scale,
-      canvas.height * scale,
-    );
-  }
-
-  /** The outline, as wide on the screen at any zoom: copies of the mask, moved all round, less the
-   * mask itself. Kept until the mask or the view changes. */
-  #makeOutline() {
+  /** The mask's shape on the stage, and its outline, as wide at any zoom: copies of the shape moved
+   * all round, less the shape itself. Kept until the mask or the view changes. */
+  #makeLayers() {
+    const { shape, outline } = this;
     const { x, y, scale } = this.view;
     const key = [this.masks, x, y, scale].join();
-    if (key === this.outlined) return;
-    this.outlined = key;
-    clear(this.outline);
+    if (key === this.layered) return;
+    this.layered = key;
+    this.#drawShape();
+    clear(outline);
     for (const { radius, colour } of OUTLINES) {
-      this.#fillRing(radius, colour);
-      this.outline.drawImage(this.ring.canvas, 0, 0);
+      this.#fillRing(radius * this.density, colour);
+      outline.drawImage(this.ring.canvas, 0, 0);
     }
-    this.outline.globalCompositeOperation = "destination-out";
-    this.outline.setTransform(this.density, 0, 0, this.density, 0, 0);
-    this.#silhouette(this.outline);
-    this.outline.setTransform(1, 0, 0, 1, 0, 0);
-    this.outline.globalCompositeOperation = "source-over";
+    outline.globalCompositeOperation = "destination-out";
+    outline.drawImage(shape.canvas, 0, 0);
+    outline.globalCompositeOperation = "source-over";
+  }
+
+  #drawShape() {
+    const { shape, density } = this;
+    const { x, y, scale } = this.view;
+    const { canvas, left, top } = this.mask;
+    clear(shape);
+    shape.setTransform(0, density, density, 0, 0, 0); // the mask is transposed: so is the canvas
+    shape.imageSmoothingEnabled = scale < CRISP;
+    shape.imageSmoothingQuality = "medium";
+    const corner = [y + top * scale, x + left * scale];
+    shape.drawImage(canvas, ...corner, canvas.width * scale, canvas.height * scale);
   }
 
   #fillRing(radius, colour) {
-    clear(this.ring);
-    this.ring.setTransform(this.density, 0, 0, this.density, 0, 0);
+    const { ring, shape } = this;
+    clear(ring);
     for (let step = 0; step < DIRECTIONS; step++) {
       const angle = (2 * Math.PI * step) / DIRECTIONS;
-      this.#silhouette(this.ring, radius * Math.cos(angle), radius * Math.sin(angle));
+      ring.drawImage(shape.canvas, radius * Math.cos(angle), radius * Math.sin(angle));
     }
-    this.ring.globalCompositeOperation = "source-in";
-    this.ring.fillStyle = colour;
-    this.ring.fillRect(0, 0, this.view.width, this.view.height);
-    this.ring.globalCompositeOperation = "source-over";
+    ring.globalCompositeOperation = "source-in";
+    ring.fillStyle = colour;
+    ring.fillRect(0, 0, ring.canvas.width, ring.canvas.height);
+    ring.globalCompositeOperation = "source-over";
   }
 }
 
