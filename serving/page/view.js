@@ -1,8 +1,8 @@
 // Where the photo lies on the stage: its scale and the place of its corner, in CSS pixels.
 
-const MARGIN = 24;
-const MARGIN_NARROW = 8;
-const NARROW = 600;
+const MARGIN = 24; // at most; on small screens a part of the stage
+const MARGIN_PART = 1 / 45;
+const LARGEST_FIT = 4;
 const LARGEST = 40; // CSS pixels per photo pixel
 const KEPT = 48; // CSS pixels of the photo that always stay on the stage
 
@@ -27,10 +27,10 @@ export class View {
 
   /** The whole photo in the middle; small ones are enlarged up to four times. */
   fit() {
-    const margin = this.width < NARROW ? MARGIN_NARROW : MARGIN;
+    const margin = Math.min(MARGIN, MARGIN_PART * Math.min(this.width, this.height));
     const across = (this.width - 2 * margin) / this.photo.width;
     const down = (this.height - 2 * margin) / this.photo.height;
-    this.scale = Math.max(0.001, Math.min(across, down, 4));
+    this.scale = Math.max(0.001, Math.min(across, down, LARGEST_FIT));
     this.x = (this.width - this.scale * this.photo.width) / 2;
     this.y = (this.height - this.scale * this.photo.height) / 2;
     this.fitted = true;

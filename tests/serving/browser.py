@@ -28,7 +28,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MARGIN, MARGIN_NARROW, NARROW, LARGEST_FIT = 24, 8, 600, 4  # of view.js
+MARGIN, MARGIN_PART, LARGEST_FIT = 24, 1 / 45, 4  # of view.js
 IDLE = "#stage[data-busy=false]"
 
 
@@ -62,7 +62,7 @@ class Screen:
         self.settled()
         self.width, self.height = map(int, re.findall(r"\d+", page.inner_text("#size")))
         box = page.evaluate("document.querySelector('#stage').getBoundingClientRect().toJSON()")
-        margin = MARGIN_NARROW if box["width"] < NARROW else MARGIN
+        margin = min(MARGIN, MARGIN_PART * min(box["width"], box["height"]))
         across = (box["width"] - 2 * margin) / self.width
         self.scale = min(across, (box["height"] - 2 * margin) / self.height, LARGEST_FIT)
         self.left = box["x"] + (box["width"] - self.scale * self.width) / 2
