@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from ioebss.errors import (
     BackendError,
@@ -20,6 +21,7 @@ from ioebss.errors import (
     UsageError,
 )
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SHOWN = 3  # invalid fields named in one message
 
 
@@ -61,7 +63,21 @@ def handle_errors(app: FastAPI) -> None:
 def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = error.code if isinstance(error, ServiceError) else _word(error.status_code)
-    return error_response(error.status_code, code, error.detail, error.headers)
+    headers = error.headers
+    if error.status_code == 405:  # the framework names the methods of one route of several
+        headers = {"Allow": ", ".join(_methods(request))}
+    return error_response(error.status_code, code, error.detail, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path that was asked for allows, by what its routes say of other methods."""
+    scope = dict(request.scope)
+    allowed = []
+    for method in METHODS:
+        scope["method"] = method
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            allowed.append(method)
+    return allowed
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:

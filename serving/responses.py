@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
@@ -40,10 +41,14 @@ def client_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def body_of(kind: str, text: str) -> dict[str, Any]:
+def body_of(kinds: Sequence[str], text: str) -> dict[str, Any]:
     """How OpenAPI describes a body of bytes."""
     schema = {"type": "string", "format": "binary"}
-    body = {"description": text, "required": True, "content": {kind: {"schema": schema}}}
+    body = {
+        "description": text,
+        "required": True,
+        "content": {k: {"schema": schema} for k in kinds},
+    }
     return {"requestBody": body}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
+from pydantic.json_schema import SkipJsonSchema
 
 from ioebss.click_files import RawClick, check_clicks
 from ioebss.serving.errors import ServiceError
@@ -26,7 +27,9 @@ async def segment(
     service: Annotated[Service, Depends(service_of)],
     photo: Annotated[UploadFile, File(description="the photo")],
     clicks: Annotated[str, Form(max_length=MAX_CLICKS_TEXT, examples=[EXAMPLE])],
-    start: Annotated[UploadFile | None, File(description="a mask to start from")] = None,
+    start: Annotated[
+        UploadFile | SkipJsonSchema[None], File(description="a mask to start from")
+    ] = None,
     mask: Annotated[Format, Query(description="how the mask is sent")] = "png",
 ) -> Response:
     """The clicks are set one after the other, as a person would; the mask is the last one's."""

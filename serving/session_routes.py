@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=REFUSALS)
 Name = Annotated[str, Path(alias="id", pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 MaskFormat = Annotated[Format, Query(alias="mask", description="how the mask is sent")]
 TheService = Annotated[Service, Depends(service_of)]
-PHOTO = "a JPEG, PNG, WebP, BMP or TIFF photo"
+PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
 
 
 @router.post(
@@ -26,7 +26,7 @@ PHOTO = "a JPEG, PNG, WebP, BMP or TIFF photo"
     status_code=201,
     response_model=Opened,
     summary="Open a photo",
-    openapi_extra=body_of("image/*", "the photo's bytes"),
+    openapi_extra=body_of(PHOTO_TYPES, "the photo's bytes"),
 )
 async def open_photo(request: Request, service: TheService) -> Response:
     """The photo is the body. What it is, is seen from its bytes."""
@@ -44,7 +44,7 @@ async def read_state(name: Name, service: TheService) -> Any:
     "/{id}/photo",
     response_class=Response,
     summary="The photo, as it was given",
-    responses={200: {"content": {"image/*": {}}}},
+    responses={200: {"content": {kind: {} for kind in PHOTO_TYPES}}},
 )
 async def read_photo(name: Name, service: TheService) -> Response:
     """The very bytes, as the type that they are."""
@@ -82,7 +82,7 @@ async def reset(name: Name, service: TheService, mask: MaskFormat = "png") -> Re
     "/{id}/start",
     response_model=Changed,
     summary="Start from a mask",
-    openapi_extra=body_of("image/png", "a mask of the photo's size, grey or indexed"),
+    openapi_extra=body_of(["image/png"], "a mask of the photo's size, grey or indexed"),
 )
 async def start(
     name: Name, request: Request, service: TheService, mask: MaskFormat = "png"
