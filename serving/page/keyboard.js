@@ -26,6 +26,7 @@ const TABLE = [
   ["I", "start from a mask", ["i"], "start"],
   ["S", "save", ["s"], "save"],
   ["?", "this list", ["?"], "help"],
+  [null, null, ["Escape"], "dismiss"],
 ];
 
 /** Fills a <dl> with the keys. */
@@ -83,6 +84,7 @@ function withControl(event) {
   return key === "y" ? "redo" : null;
 }
 
+/** Whether keys mean something else there; a switch and a slider use none but those of the stage. */
 function isTaken(target) {
-  return target.closest?.("dialog, [popover]") || target.matches?.("input, textarea, select");
+  return target.closest?.("dialog, [popover]") || target.matches?.("#token");
 }

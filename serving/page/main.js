@@ -6,7 +6,7 @@ import { download, keepToken, withName } from "./files.js";
 import { STEP, listKeys, listenToKeys } from "./keyboard.js";
 import { listenToPointers } from "./pointer.js";
 import { paint, runs } from "./rle.js";
-import { Service } from "./service.js";
+import { Service, ServiceError } from "./service.js";
 import { PhotoSession } from "./session.js";
 import { Stage } from "./stage.js";
 import { View } from "./view.js";
@@ -25,6 +25,7 @@ const stage = new Stage(canvas, view);
 let session = null; // the photo on the stage
 let opening = null; // the one that is to replace it
 let answer = null; // the last mask's numbers
+let engine = ""; // what answers the clicks
 
 // -- photos ----------------------------------------------------------------------------------------
 
@@ -54,10 +55,13 @@ async function join(id, name) {
     await show(next);
     await next.join(state);
   } catch (error) {
-    writeAddress(null);
     tell("No photo yet");
-    const ended = "The session has ended. Choose the photo again.";
-    fail(error.status === 404 ? ended : words.ofError(error));
+    if (error.status === 404) {
+      writeAddress(null);
+      fail("The session has ended. Choose the photo again.");
+    } else {
+      notice(words.ofError(error), "error", ["Try again", () => join(id, name)]);
+    }
   }
 }
 
@@ -95,12 +99,14 @@ function eventsOf(self) {
     drawn: (drawn) => onStage() && draw(drawn),
     opened: (opened) => {
       self().size = opened;
-      self().engine = [opened.backend, opened.precision].filter(Boolean).join(", ");
       if (onStage()) writeAddress(opened.id, session.name);
     },
     reopened: () => onStage() && notice("The session had expired: it was opened again with your clicks."),
     waiting: (seconds, error) => notice(words.ofWaiting(seconds, error), "waiting"),
-    failed: (error) => fail(words.ofError(error)),
+    failed: (error) => {
+      if (!(error instanceof ServiceError)) console.error(error);
+      fail(words.ofError(error));
+    },
   };
 }
 
@@ -198,7 +204,6 @@ function render() {
   element("save").disabled = !clicks.length && !started;
   if (!clicks.length && !started) tell("Click on the object");
   else tell(words.ofAnswer(clicks.length, answer?.area ?? null, view.photo));
-  const engine = session.engine ?? answer?.backend ?? "";
   element("engine").textContent = words.ofEngine(answer?.milliseconds, engine);
 }
 
@@ -301,7 +306,12 @@ const does = {
   },
   open: () => element("photo-file").click(),
   start: () => session && element("mask-file").click(),
-  save: () => !element("save").disabled && element("save-menu").showPopover(),
+  save: () => {
+    if (element("save").disabled) return;
+    element("save-menu").togglePopover(true);
+    element("save-menu").querySelector("button").focus();
+  },
+  dismiss,
   help: () => element("help-dialog").showModal(),
 };
 
@@ -327,4 +337,11 @@ listenToField(element("photo-file"), open);
 listenToField(element("mask-file"), startFrom);
 new ResizeObserver(() => stage.resize()).observe(canvas);
 window.addEventListener("hashchange", () => location.reload());
+service.about().then(
+  ({ backend, precision }) => {
+    engine = `${backend}, ${precision}`;
+    render();
+  },
+  () => {}, // whatever is wrong, the photo's own requests say it
+);
 if (address.session) join(address.session, address.name);

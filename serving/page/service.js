@@ -27,6 +27,11 @@ export class Service {
     return this.#json("POST", "v1/sessions", { body: photo, type: photo.type || "image/*", signal });
   }
 
+  /** What answers the clicks: {model, backend, precision}. */
+  about() {
+    return this.#json("GET", "healthz", {});
+  }
+
   state(id, signal) {
     return this.#json("GET", `v1/sessions/${id}`, { signal });
   }

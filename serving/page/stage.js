@@ -23,9 +23,10 @@ export class Stage {
     this.frame = 0;
   }
 
-  /** Another photo, without mask or clicks. @param photo what a canvas can draw. */
+  /** Another photo, without mask or clicks. @param photo an ImageBitmap. */
   setPhoto(photo, width, height) {
-    Object.assign(this, { photo, clicks: [], pending: 0, crosshair: null });
+    this.photo?.close();
+    Object.assign(this, { photo, clicks: [], pending: 0, crosshair: null, hidden: false });
     this.view.show(width, height);
     this.setMask(null);
   }

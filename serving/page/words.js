@@ -2,7 +2,7 @@
 
 /** "2 clicks, 43.1 % of the photo"; `photo` is its {width, height}. */
 export function ofAnswer(clicks, area, photo) {
-  const count = `${clicks} ${clicks === 1 ? "click" : "clicks"}`;
+  const count = clicks ? `${clicks} ${clicks === 1 ? "click" : "clicks"}` : "From a mask";
   return area === null ? count : `${count}, ${share(area, photo)} of the photo`;
 }
 
