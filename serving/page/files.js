@@ -5,7 +5,8 @@ const TOKEN = "ioebss.token";
 
 /** Calls opened(file) with a photo that is dropped on the page or pasted into it. */
 export function listenToDrops(opened) {
-  const over = (event) => [...(event.dataTransfer?.items ?? [])].some(({ kind }) => kind === "file");
+  const over = (event) =>
+    [...(event.dataTransfer?.items ?? [])].some(({ kind }) => kind === "file");
   const mark = (value) => (document.body.dataset.dropping = value);
   document.addEventListener("dragover", (event) => {
     if (!over(event)) return;

@@ -9,7 +9,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const TABLE = [
   ["Arrow keys", "move the crosshair; with Shift by one pixel", Object.keys(ARROWS), "move"],
   ["Enter or Space", "click on the object", ["Enter"], "foreground"],
-  ["B or Backspace", "click on the background, as Shift and Enter do", ["b", "Backspace"], "background"],
+  ["B or Backspace", "click on the background", ["b", "Backspace"], "background"],
   ["U", "undo", ["u"], "undo"],
   ["R", "redo", ["r"], "redo"],
   ["X", "remove all clicks", ["x"], "reset"],
@@ -84,7 +84,7 @@ function withControl(event) {
   return key === "y" ? "redo" : null;
 }
 
-/** Whether keys mean something else there; a switch and a slider use none but those of the stage. */
+/** Whether keys mean something else there. Switch and slider use none but those of the stage. */
 function isTaken(target) {
   return target.closest?.("dialog, [popover]") || target.matches?.("#token");
 }

@@ -7,6 +7,7 @@ import { STEP, listKeys, listenToKeys } from "./keyboard.js";
 import { listenToPointers } from "./pointer.js";
 import { paint, runs } from "./rle.js";
 import { Service, ServiceError } from "./service.js";
+import { askForToken, dismiss, endWaiting, fail, notice, say, tell } from "./messages.js";
 import { PhotoSession } from "./session.js";
 import { Stage } from "./stage.js";
 import { View } from "./view.js";
@@ -19,7 +20,7 @@ const ZOOM = 1.3;
 const element = (id) => document.getElementById(id);
 const canvas = element("stage");
 const address = readAddress();
-const service = new Service(address.token, askForToken);
+const service = new Service(address.token, newToken);
 const view = new View();
 const stage = new Stage(canvas, view);
 let session = null; // the photo on the stage
@@ -27,7 +28,13 @@ let opening = null; // the one that is to replace it
 let answer = null; // the last mask's numbers
 let engine = ""; // what answers the clicks
 
-// -- photos ----------------------------------------------------------------------------------------
+async function newToken() {
+  const token = await askForToken();
+  keepToken(token);
+  return token;
+}
+
+// -- photos --------------------------------------------------------------------------------------
 
 /** Opens a photo; the one on the stage stays until the service has taken the new one. */
 async function open(file) {
@@ -39,10 +46,10 @@ async function open(file) {
   tell(`Opening ${next.name} …`);
   const opened = await next.open();
   endWaiting();
-  if (opened && next === opening) await show(next);
+  if (opened && next === opening) await show(next).catch((error) => fail(words.ofError(error)));
   if (next !== opening) return;
   opening = null;
-  if (!opened) render();
+  render();
 }
 
 /** Joins the session that the address names: one that `ioebss-run` opened, or after a reload. */
@@ -88,7 +95,12 @@ async function show(next) {
 async function picture(next, width, height) {
   const own = await createImageBitmap(next.photo).catch(() => null);
   if (own?.width === width && own.height === height) return own;
-  return createImageBitmap(await service.result(next.id, "overlay"));
+  const { id } = await service.open(next.photo);
+  try {
+    return await createImageBitmap(await service.result(id, "overlay"));
+  } finally {
+    service.close(id);
+  }
 }
 
 /** What a session tells the page; a session that is no longer on the stage tells nothing. */
@@ -101,7 +113,7 @@ function eventsOf(self) {
       self().size = opened;
       if (onStage()) writeAddress(opened.id, session.name);
     },
-    reopened: () => onStage() && notice("The session had expired: it was opened again with your clicks."),
+    reopened: () => onStage() && notice("The session had expired: opened again with your clicks."),
     waiting: (seconds, error) => notice(words.ofWaiting(seconds, error), "waiting"),
     failed: (error) => {
       if (!(error instanceof ServiceError)) console.error(error);
@@ -110,7 +122,7 @@ function eventsOf(self) {
   };
 }
 
-// -- clicks ----------------------------------------------------------------------------------------
+// -- clicks --------------------------------------------------------------------------------------
 
 async function click(pixel, label = chosenLabel()) {
   if (!session) return;
@@ -141,9 +153,12 @@ async function reset() {
 function draw(drawn) {
   answer = drawn;
   const [left, top, width, height] = drawn.bbox;
-  const empty = !width || !height;
-  const picture = empty ? null : paint(runs(drawn.mask.counts), view.photo.height, drawn.bbox, TINT);
-  stage.setMask(picture, left, top);
+  if (!width || !height) {
+    stage.setMask(null);
+  } else {
+    const lengths = runs(drawn.mask.counts);
+    stage.setMask(paint(lengths, view.photo.height, drawn.bbox, TINT), left, top);
+  }
   render();
 }
 
@@ -168,7 +183,7 @@ function moveCrosshair(dx, dy, fine) {
   say(`${stage.crosshair.x}, ${stage.crosshair.y}`);
 }
 
-// -- results ---------------------------------------------------------------------------------------
+// -- results -------------------------------------------------------------------------------------
 
 async function startFrom(mask) {
   if (!session) return;
@@ -186,7 +201,7 @@ async function save(format) {
   say("Saved.");
 }
 
-// -- what is said ----------------------------------------------------------------------------------
+// -- what is said --------------------------------------------------------------------------------
 
 /** Brings buttons, words and marks up to date with the session. */
 function render() {
@@ -207,62 +222,7 @@ function render() {
   element("engine").textContent = words.ofEngine(answer?.milliseconds, engine);
 }
 
-function tell(text) {
-  element("answer").textContent = text;
-}
-
-/** For screen readers. */
-function say(text) {
-  element("live").textContent = text;
-}
-
-function fail(text) {
-  notice(text, "error");
-}
-
-function notice(text, kind = "", action = null) {
-  const box = element("notice");
-  box.dataset.kind = kind;
-  element("notice-text").textContent = text;
-  const button = element("notice-action");
-  button.hidden = !action;
-  if (action) {
-    const [label, run] = action;
-    button.textContent = label;
-    button.onclick = () => {
-      dismiss();
-      run();
-    };
-  }
-  box.hidden = false;
-}
-
-function dismiss() {
-  element("notice").hidden = true;
-}
-
-function endWaiting() {
-  if (element("notice").dataset.kind === "waiting") dismiss();
-}
-
-function askForToken() {
-  const dialog = element("token-dialog");
-  dialog.showModal();
-  return new Promise((done) => {
-    dialog.addEventListener(
-      "close",
-      () => {
-        const token = element("token").value.trim();
-        element("token").value = "";
-        keepToken(token);
-        done(token);
-      },
-      { once: true },
-    );
-  });
-}
-
-// -- hands -----------------------------------------------------------------------------------------
+// -- hands ---------------------------------------------------------------------------------------
 
 function setOpacity(percent) {
   const slider = element("opacity");
@@ -306,11 +266,7 @@ const does = {
   },
   open: () => element("photo-file").click(),
   start: () => session && element("mask-file").click(),
-  save: () => {
-    if (element("save").disabled) return;
-    element("save-menu").togglePopover(true);
-    element("save-menu").querySelector("button").focus();
-  },
+  save: () => element("save").disabled || element("save-menu").togglePopover(true),
   dismiss,
   help: () => element("help-dialog").showModal(),
 };
@@ -318,7 +274,9 @@ const does = {
 const buttons = { open: "open", choose: "open", start: "start", help: "help", fit: "fit" };
 Object.assign(buttons, { undo: "undo", redo: "redo", reset: "reset" });
 Object.assign(buttons, { "zoom-in": "zoomIn", "zoom-out": "zoomOut" });
-for (const [id, action] of Object.entries(buttons)) element(id).addEventListener("click", does[action]);
+for (const [id, action] of Object.entries(buttons)) {
+  element(id).addEventListener("click", does[action]);
+}
 for (const button of document.querySelectorAll("#save-menu button")) {
   button.addEventListener("click", () => save(button.dataset.format));
 }

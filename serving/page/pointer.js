@@ -3,8 +3,8 @@
 import { BACKGROUND } from "./history.js";
 
 const SLOP = 10; // CSS pixels that a finger may move and still tap
-const WHEEL = 0.0018; // zoom per pixel of the wheel; a pinch on a touch pad comes as a wheel with Ctrl
-const PINCH = 0.01;
+const WHEEL = 0.0018; // zoom per pixel of the wheel
+const PINCH = 0.01; // and of a pinch on a touch pad, which comes as a wheel with Ctrl
 const LINE = 16; // pixels of a wheel that counts lines
 
 /**
@@ -95,7 +95,8 @@ function pinch(fingers, id, point, view) {
   const before = middle(finger, other);
   const after = middle(point, other);
   view.pan(after.x - before.x, after.y - before.y);
-  view.zoom(Math.max(1, distance(point, other)) / Math.max(1, distance(finger, other)), after.x, after.y);
+  const factor = Math.max(1, distance(point, other)) / Math.max(1, distance(finger, other));
+  view.zoom(factor, after.x, after.y);
 }
 
 const distance = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);

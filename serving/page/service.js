@@ -24,7 +24,8 @@ export class Service {
 
   /** Opens a session with the bytes of a photo; answers its state and who answers. */
   open(photo, signal) {
-    return this.#json("POST", "v1/sessions", { body: photo, type: photo.type || "image/*", signal });
+    const type = photo.type || "image/*";
+    return this.#json("POST", "v1/sessions", { body: photo, type, signal });
   }
 
   /** What answers the clicks: {model, backend, precision}. */
@@ -42,21 +43,21 @@ export class Service {
 
   /** Does one action of history.js; the mask comes as RLE, or not at all. */
   act(id, action, withMask, signal) {
-    const query = `?mask=${withMask ? "rle" : "none"}`;
-    const path = `v1/sessions/${id}/`;
+    const path = (what) => `v1/sessions/${id}/${what}?mask=${withMask ? "rle" : "none"}`;
     if (action.kind === "click") {
       const body = JSON.stringify(action.click);
-      return this.#json("POST", `${path}clicks${query}`, { body, type: "application/json", signal });
+      return this.#json("POST", path("clicks"), { body, type: "application/json", signal });
     }
     if (action.kind === "start") {
-      return this.#json("PUT", `${path}start${query}`, { body: action.mask, type: "image/png", signal });
+      return this.#json("PUT", path("start"), { body: action.mask, type: "image/png", signal });
     }
-    return this.#json("POST", `${path}${action.kind}${query}`, { signal });
+    return this.#json("POST", path(action.kind), { signal });
   }
 
   /** What `ioebss-run --format` would write. */
   async result(id, format, signal) {
-    return (await this.#request("GET", `v1/sessions/${id}/result?format=${format}`, { signal })).blob();
+    const path = `v1/sessions/${id}/result?format=${format}`;
+    return (await this.#request("GET", path, { signal })).blob();
   }
 
   /** Lets the service forget a session; nobody waits for it. */

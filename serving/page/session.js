@@ -43,7 +43,8 @@ export class PhotoSession {
     return this.#ask({ kind: "open" });
   }
 
-  /** Takes over the state of a session that the service has (`id` is set); its mask comes later, unless a click is faster. */
+  /** Takes over the state of a session that the service has (`id` is set). Its mask comes later,
+   * unless a click is faster. */
   async join(state) {
     this.history = { clicks: state.clicks, undone: [], started: state.started };
     this.events.changed();

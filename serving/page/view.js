@@ -71,8 +71,10 @@ export class View {
   /** Moves the photo as little as needed to have a photo pixel well inside the stage. */
   reveal(pixel) {
     const { x, y } = this.point(pixel);
-    const needed = (value, size) =>
-      Math.max(0, Math.min(KEPT, size / 2) - value) + Math.min(0, size - Math.min(KEPT, size / 2) - value);
+    const needed = (value, size) => {
+      const edge = Math.min(KEPT, size / 2);
+      return Math.max(0, edge - value) + Math.min(0, size - edge - value);
+    };
     const [dx, dy] = [needed(x, this.width), needed(y, this.height)];
     if (dx || dy) this.pan(dx, dy);
   }
