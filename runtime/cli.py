@@ -26,6 +26,7 @@ LABELLED_KINDS = ("labelme", "coco")
 DEFAULT_LABEL = "object"
 DESCRIPTION = "Click on an object in a photo, get its mask."
 EPILOG = """examples:
+  ioebss-run photo.jpg --clicks                 # a page to click on
   ioebss-run photo.jpg --clicks 320,240
   ioebss-run photo.jpg --clicks 320,240 --clicks 40,60,0 --format overlay
   ioebss-run photo.jpg --clicks "320,240 40,60,0" --format cutout --output object.png
@@ -53,8 +54,11 @@ def _parser() -> argparse.ArgumentParser:
         "--clicks",
         action="append",
         required=True,
+        nargs="?",
+        const=None,
         metavar="X,Y[,LABEL]",
-        help="a click, several in quotes, or a .json file; repeatable",
+        help="a click, several in quotes, or a .json file; repeatable; "
+        "with nothing after it a page opens on which you click",
     )
     parser.add_argument(
         "--output",
@@ -118,20 +122,14 @@ class _Job:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    if None in arguments.clicks:  # --clicks with nothing after it
+        _show_page(arguments)
+        return
     # The engine takes its time to load: everything that can be wrong before is found before.
     jobs = _jobs(arguments)
     from ioebss.coco_files import CocoFile
-    from ioebss.segmenter import Segmenter
 
-    segmenter = Segmenter(
-        arguments.model,
-        backend=arguments.backend,
-        precision=arguments.precision,
-        threads=arguments.threads,
-        size=arguments.size,
-        zoom=not arguments.no_zoom,
-        flip=arguments.flip,
-    )
+    segmenter = _segmenter(arguments)
     coco = None
     if arguments.format == "coco":
         photos = [job.photo for job in jobs]
@@ -158,6 +156,40 @@ def _all(
             print(f"ioebss-run: error: {job.photo}: {error}", file=sys.stderr)
     if failed:
         raise IoebssError(f"{failed} of {len(jobs)} photos failed; the others are written")
+
+
+def _segmenter(arguments: argparse.Namespace) -> Segmenter:
+    from ioebss.segmenter import Segmenter
+
+    return Segmenter(
+        arguments.model,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        threads=arguments.threads,
+        size=arguments.size,
+        zoom=not arguments.no_zoom,
+        flip=arguments.flip,
+    )
+
+
+def _show_page(arguments: argparse.Namespace) -> None:
+    """The page for one photo, on which clicks are set and results saved."""
+    if len(arguments.clicks) > 1:
+        raise UsageError("give clicks, or --clicks with nothing after it for the page, not both")
+    if len(arguments.photos) > 1 or Path(arguments.photos[0]).is_dir():
+        raise UsageError("the page opens one photo; drop others onto it later")
+    if arguments.output or arguments.json or arguments.format != "mask":
+        raise UsageError(
+            "--output, --format and --json are for clicks that are given; the page saves itself"
+        )
+    from ioebss.image_files import read_mask, read_photo
+    from ioebss.serving.open_page import check_extra, open_page
+
+    check_extra()
+    photo = Path(arguments.photos[0])
+    read_photo(photo)  # what is wrong with it is said before the engine loads
+    start = read_mask(arguments.start) if arguments.start else None
+    open_page(_segmenter(arguments), photo, start)
 
 
 def _one(
