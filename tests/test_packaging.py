@@ -52,6 +52,9 @@ def test_the_wheel(built: Path) -> None:
         "ioebss/models/README.md",
         "ioebss/samples/chelsea.jpg",
         "ioebss/samples/README.md",
+        "ioebss/serving/page/index.html",
+        "ioebss/serving/page/main.js",
+        "ioebss/serving/page/style.css",
         "ioebss/trainer/recipes/paper.toml",
         "ioebss/trainer/recipes/default.toml",
     ):

@@ -1,0 +1,450 @@
+"""The page in a real browser, on the real service that the real command starts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ioebss import Segmenter
+from ioebss.image_files import read_mask, read_photo
+from ioebss.result_files import encode_result
+
+pytest.importorskip("fastapi", reason="the page needs the [serve] extra")
+pytest.importorskip("playwright", reason="playwright is not installed")
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from .browser import ARGUMENTS, CHROMIUM, Screen, serving
+
+if not CHROMIUM.exists():
+    pytest.skip(f"{CHROMIUM} is not installed", allow_module_level=True)
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Open = Callable[..., Screen]
+CAT = ((230, 110, 1), (100, 290, 1), (400, 150, 0))  # clicks on chelsea.jpg
+CLICKS = "**/clicks?*"
+# What the browser itself prints of answers that are errors; everything else is a fault.
+EXPECTED = "Failed to load resource"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def address(samples: Path) -> Iterator[str]:
+    with serving(samples / "chelsea.jpg") as (found, _):
+        yield found
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Pages in profiles of their own; none may print an error or break its security policy."""
+    contexts, complaints = [], []
+
+    def make(**options: object) -> Page:
+        contexts.append(
+            browser.new_context(**({"viewport": {"width": 900, "height": 640}} | options))
+        )  # type: ignore[arg-type]
+        page = contexts[-1].new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not [text for text in complaints if EXPECTED not in text]
+
+
+@pytest.fixture
+def open_cat(new_page: Callable[..., Page], address: str, samples: Path) -> Open:
+    """The cat in a session of its own, as dropped onto the page."""
+
+    def opened(**options: object) -> Screen:
+        page = new_page(**options)
+        page.goto(address.replace("session=", "unused="))
+        page.set_input_files("#photo-file", samples / "chelsea.jpg")
+        return Screen(page)
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def cat(samples: Path) -> np.ndarray:
+    return read_photo(samples / "chelsea.jpg")
+
+
+@pytest.fixture(scope="module")
+def masks(cat: np.ndarray) -> list[np.ndarray]:
+    """Without the service: the masks after none, one, two and three of the clicks."""
+    session = Segmenter().open(cat)
+    return [session.mask, *(session.click(*click) for click in CAT)]
+
+
+def share(mask: np.ndarray) -> str:
+    return f"{100 * mask.mean():.1f} %"
+
+
+def test_a_person_clicks_undoes_redoes_and_saves_what_the_command_writes(
+    new_page: Callable[..., Page],
+    address: str,
+    samples: Path,
+    cat: np.ndarray,
+    masks: list[np.ndarray],
+    command: Command,
+    tmp_path: Path,
+) -> None:
+    page = new_page()
+    page.goto(address)
+    screen = Screen(page)
+    assert "token" not in page.url
+    assert page.inner_text("#name") == "chelsea.jpg"
+    assert screen.tinted(cat).mean() < 0.01
+    for count, (x, y, label) in enumerate(CAT, 1):
+        screen.click(x, y, "left" if label else "right")
+        assert screen.status().startswith(f"{count} click")
+        assert share(masks[count]) in screen.status()
+        # Dots and outline cover some pixels; all others show the mask.
+        assert (screen.tinted(cat) == masks[count]).mean() > 0.97
+    assert " ms · onnxruntime" in page.inner_text("#engine")
+
+    page.click("#undo")
+    screen.settled()
+    assert share(masks[2]) in screen.status()
+    assert (screen.tinted(cat) == masks[2]).mean() > 0.97
+    page.keyboard.press("Control+z")
+    page.keyboard.press("r")
+    page.click("#redo")
+    screen.settled()
+    expect(page.locator("#redo")).to_be_disabled()
+    assert share(masks[3]) in screen.status()
+
+    clicks = screen.save(tmp_path, "json")
+    assert json.loads(clicks.read_text())["photo"] == "chelsea.jpg"
+    assert clicks.name == "chelsea.mask.json"
+    saved = screen.save(tmp_path, "mask")
+    assert saved.name == "chelsea.mask.png"
+    result = command("ioebss-run", samples / "chelsea.jpg", "--clicks", clicks, "-o", "run.png")
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(read_mask(saved), read_mask(tmp_path / "run.png"))
+    np.testing.assert_array_equal(read_mask(saved), masks[3])
+    for kind in ("cutout", "overlay"):
+        picture = np.asarray(Image.open(screen.save(tmp_path, kind)))
+        written = tmp_path / f"{kind}.png"
+        chosen = Segmenter().open(cat).validated(CAT)
+        written.write_bytes(encode_result(kind, cat, masks[3], chosen, "chelsea.jpg"))
+        np.testing.assert_array_equal(picture, np.asarray(Image.open(written)))
+
+    page.reload()
+    screen = Screen(page)
+    expect(page.locator("#answer")).to_contain_text("%")
+    assert screen.clicks() == 3
+    assert share(masks[3]) in screen.status()
+
+
+def test_the_dot_is_there_before_the_answer_and_clicks_queue_in_order(
+    open_cat: Open, masks: list[np.ndarray]
+) -> None:
+    screen = open_cat()
+    held: list[Route] = []
+    sent: list[str] = []
+    screen.page.route(CLICKS, lambda route: held.append(route), times=1)
+    screen.page.on("request", lambda request: sent.append(request.url))
+    before = screen.picture()
+    for x, y, label in CAT:
+        screen.page.mouse.click(*screen.at(x, y), button="left" if label else "right")
+    assert screen.clicks() == 3
+    screen.page.wait_for_timeout(100)
+    assert len(sent) == 1  # the others wait for it
+    for x, y, _ in CAT:
+        assert np.abs(screen.picture()[y, x] - before[y, x]).max() > 20
+    held[0].continue_()
+    screen.settled()
+    assert [url.partition("mask=")[2] for url in sent] == ["rle", "none", "rle"]
+    assert share(masks[3]) in screen.status()
+
+
+def test_an_answer_that_comes_late_is_not_drawn(
+    open_cat: Open, new_page: Callable[..., Page], address: str, cat: np.ndarray, samples: Path
+) -> None:
+    screen = open_cat()
+    held: list[Route] = []
+    screen.page.route(CLICKS, lambda route: held.append(route))
+    screen.page.mouse.click(*screen.at(230, 110))
+    screen.page.wait_for_timeout(100)
+    answer = held[0].fetch()
+    screen.page.set_input_files("#photo-file", samples / "coffee.jpg")
+    expect(screen.page.locator("#name")).to_have_text("coffee.jpg")
+    held[0].fulfill(response=answer)  # of a photo that is no longer there
+    coffee = Screen(screen.page)
+    assert coffee.clicks() == 0
+    assert coffee.tinted(read_photo(samples / "coffee.jpg")).mean() < 0.01
+
+
+def test_the_mask_of_a_joined_session_does_not_overwrite_a_newer_one(
+    open_cat: Open, new_page: Callable[..., Page], masks: list[np.ndarray]
+) -> None:
+    screen = open_cat()
+    screen.click(*CAT[0][:2])
+    page, held = screen.page, []
+    page.route("**/result?*", lambda route: held.append(route))
+    page.reload()
+    screen = Screen(page)
+    screen.click(*CAT[1][:2])
+    assert share(masks[2]) in screen.status()
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    assert share(masks[2]) in screen.status()
+
+
+def test_a_session_that_expired_is_opened_again_with_its_clicks(
+    open_cat: Open, address: str, masks: list[np.ndarray]
+) -> None:
+    screen = open_cat()
+    screen.click(*CAT[0][:2])
+    screen.click(*CAT[1][:2])
+    screen.page.click("#undo")
+    screen.settled()
+    forget(screen.page, address)
+    screen.page.click("#redo")
+    screen.settled()
+    assert "expired" in screen.page.inner_text("#notice")
+    assert share(masks[2]) in screen.status()
+    forget(screen.page, address)
+    screen.click(*CAT[2][:2], "right")
+    assert share(masks[3]) in screen.status()
+
+
+def forget(page: Page, address: str) -> None:
+    """Makes the service forget the page's session."""
+    session = page.url.partition("session=")[2].partition("&")[0]
+    base, _, fragment = address.partition("#")
+    token = fragment.partition("token=")[2].partition("&")[0]
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{base}v1/sessions/{session}", None, headers, method="DELETE")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request) as answer:
+        assert answer.status == 204
+
+
+def test_a_busy_service_is_asked_again(open_cat: Open, masks: list[np.ndarray]) -> None:
+    screen = open_cat()
+    body = json.dumps({"error": {"code": "busy", "message": "too many"}})
+    busy = {"status": 429, "headers": {"Retry-After": "1"}, "body": body}
+    screen.page.route(CLICKS, lambda route: route.fulfill(**busy), times=1)
+    screen.page.mouse.click(*screen.at(*CAT[0][:2]))
+    expect(screen.page.locator("#notice")).to_contain_text("busy. Trying again in 1 s")
+    screen.settled()
+    assert share(masks[1]) in screen.status()
+    expect(screen.page.locator("#notice")).to_be_hidden()
+
+
+@pytest.mark.parametrize("lost", ["question", "answer"])
+def test_a_click_counts_once_whatever_the_network_loses(
+    open_cat: Open, masks: list[np.ndarray], lost: str
+) -> None:
+    screen = open_cat()
+    screen.click(*CAT[0][:2])
+
+    def lose(route: Route) -> None:
+        if lost == "answer":
+            route.fetch()
+        route.abort()
+
+    screen.page.route(CLICKS, lose, times=1)
+    screen.page.mouse.click(*screen.at(*CAT[1][:2]))
+    expect(screen.page.locator("#notice")).to_contain_text("does not answer")
+    screen.settled()
+    assert screen.clicks() == 2
+    assert share(masks[2]) in screen.status()
+    screen.click(*CAT[2][:2], "right")
+    assert share(masks[3]) in screen.status()
+
+
+def test_by_the_keyboard_alone(open_cat: Open, masks: list[np.ndarray], cat: np.ndarray) -> None:
+    screen = open_cat()
+    page = screen.page
+    page.keyboard.press("c")  # a crosshair in the middle
+    x, y = 451 // 2, 300 // 2
+    assert page.inner_text("#live") == f"{x}, {y}"
+    for key, count in (("ArrowRight", 230 - x), ("ArrowUp", y - 110)):
+        for _ in range(count):
+            page.keyboard.press(f"Shift+{key}")
+    assert page.inner_text("#live") == "230, 110"
+    page.keyboard.press("Enter")
+    screen.settled()
+    assert share(masks[1]) in screen.status()
+    assert "On the object at 230, 110" in page.inner_text("#live")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Backspace")
+    screen.settled()
+    assert screen.clicks() == 2
+    page.keyboard.press("u")
+    screen.settled()
+    page.keyboard.press("Space")
+    screen.settled()
+    assert screen.clicks() == 2
+    for key in ("+", "+", "0", "m", "m", "[", "]", "x"):
+        page.keyboard.press(key)
+    screen.settled()
+    assert screen.clicks() == 0
+    assert page.input_value("#opacity") == "45"
+    page.get_by_role("button", name="Bring them back").press("Enter")
+    screen.settled()
+    assert screen.clicks() == 2
+    page.keyboard.press("s")
+    expect(page.locator("#save-menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#help-dialog")).to_be_visible()
+    expect(page.locator("#keys")).to_contain_text("move the crosshair")
+
+
+def test_touch_on_a_small_screen(open_cat: Open, masks: list[np.ndarray]) -> None:
+    screen = open_cat(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    page = screen.page
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for control in page.locator("button:visible, input[type=range]").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360, control
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 640, control
+        assert min(box["width"], box["height"]) >= 32, control
+    page.touchscreen.tap(*screen.at(*CAT[0][:2]))
+    screen.settled()
+    assert screen.clicks() == 1
+    page.get_by_role("radio", name="Background").tap()
+    page.touchscreen.tap(*screen.at(400, 150))
+    screen.settled()
+    clicks = json.loads(screen.page.evaluate(STATE))["clicks"]
+    assert [click["label"] for click in clicks] == [1, 0]
+    assert abs(clicks[0]["x"] - 230) <= 1 and abs(clicks[0]["y"] - 110) <= 1
+
+    before = screen.picture()
+    pinch(page, screen.at(225, 150))
+    screen.settled()
+    assert screen.clicks() == 2  # two fingers zoom, they do not click
+    assert (np.abs(screen.picture() - before).max(2) > 30).mean() > 0.2
+    page.get_by_role("button", name="Show the whole photo").tap()
+    screen.settled()
+    np.testing.assert_array_equal(screen.picture(), before)
+
+
+# The state of the page's session, as the service knows it.
+STATE = """async () => {
+  const id = new URLSearchParams(location.hash.slice(1)).get("session");
+  const headers = { Authorization: `Bearer ${sessionStorage.getItem("ioebss.token")}` };
+  return (await fetch(`v1/sessions/${id}`, { headers })).text();
+}"""
+
+
+def pinch(page: Page, middle: tuple[float, float]) -> None:
+    """Two fingers move apart."""
+    tools = page.context.new_cdp_session(page)
+    x, y = middle
+    for kind, spread in (("touchStart", 20), ("touchMove", 40), ("touchMove", 80)):
+        points = [{"x": x - spread, "y": y, "id": 0}, {"x": x + spread, "y": y, "id": 1}]
+        tools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    tools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_mouse_zoom_and_pan_keep_the_pixel_under_the_cursor(open_cat: Open) -> None:
+    screen = open_cat()
+    page = screen.page
+    before = screen.picture()
+    page.mouse.move(*screen.at(230, 110))
+    page.mouse.wheel(0, -400)
+    screen.settled()
+    assert (np.abs(screen.picture() - before).max(2) > 30).mean() > 0.2
+    page.mouse.down()  # clicks the pixel that was under the cursor
+    page.mouse.up()
+    screen.settled()
+    assert json.loads(page.evaluate(STATE))["clicks"] == [{"x": 230, "y": 110, "label": 1}]
+    page.keyboard.down("Space")
+    page.mouse.down()
+    page.mouse.move(*screen.at(250, 130), steps=3)
+    page.mouse.up()
+    page.keyboard.up("Space")
+    page.mouse.down()  # the photo came along
+    page.mouse.up()
+    screen.settled()
+    assert [click["x"] for click in json.loads(page.evaluate(STATE))["clicks"]] == [230, 230]
+
+
+def test_start_from_a_mask(
+    open_cat: Open, cat: np.ndarray, masks: list[np.ndarray], tmp_path: Path
+) -> None:
+    screen = open_cat()
+    start = np.zeros(cat.shape[:2], bool)
+    start[50:200, 100:300] = True
+    path = tmp_path / "start.png"
+    Image.fromarray(start).save(path)
+    screen.page.set_input_files("#mask-file", path)
+    screen.settled()
+    assert share(start) in screen.status()
+    assert (screen.tinted(cat) == start).mean() > 0.97
+    screen.click(400, 150, "right")  # a background click may be the first here
+    saved = read_mask(screen.save(tmp_path, "mask"))
+    session = Segmenter().open(cat)
+    session.reset(start)
+    np.testing.assert_array_equal(saved, session.click(400, 150, 0))
+
+    Image.fromarray(start[:-1]).save(path)
+    screen.page.set_input_files("#mask-file", path)
+    expect(screen.page.locator("#notice")).to_contain_text("shape")
+    assert screen.clicks() == 1
+
+
+def test_what_is_no_photo_leaves_the_one_that_is_there(open_cat: Open, tmp_path: Path) -> None:
+    screen = open_cat()
+    screen.page.mouse.click(*screen.at(*CAT[0][:2]), button="right")
+    expect(screen.page.locator("#notice")).to_contain_text("Click on the object first")
+    screen.click(*CAT[0][:2])
+    (tmp_path / "letter.jpg").write_text("no photo")
+    screen.page.set_input_files("#photo-file", tmp_path / "letter.jpg")
+    expect(screen.page.locator("#notice")).to_contain_text("no photo that can be read")
+    assert screen.clicks() == 1
+    assert screen.page.inner_text("#name") == "chelsea.jpg"
+
+
+@pytest.mark.parametrize("kind", ["tiff", "turned"])
+def test_photos_that_browsers_show_in_another_way(
+    open_cat: Open, cat: np.ndarray, kind: str, tmp_path: Path
+) -> None:
+    """TIFF, which Chromium does not read, and a JPEG that its EXIF turns by 90 degrees."""
+    screen = open_cat()
+    path = tmp_path / ("photo.tif" if kind == "tiff" else "photo.jpg")
+    picture, exif = Image.fromarray(cat), Image.Exif()
+    if kind == "turned":
+        exif[0x0112] = 6
+    picture.save(path, exif=exif)
+    screen.page.set_input_files("#photo-file", path)
+    expect(screen.page.locator("#name")).to_have_text(path.name)
+    screen = Screen(screen.page)
+    expected = read_photo(path)
+    assert (screen.height, screen.width) == expected.shape[:2]
+    assert np.abs(screen.picture() - expected).mean() < 6
+
+
+def test_without_the_token_the_page_asks_for_it(
+    new_page: Callable[..., Page], address: str
+) -> None:
+    base, _, fragment = address.partition("#")
+    token = fragment.partition("token=")[2].partition("&")[0]
+    page = new_page()
+    page.goto(f"{base}#{fragment.replace(token, 'wrong-wrong-wrong-wrong')}")
+    page.fill("#token", token)
+    page.click("#token-dialog button")
+    assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
