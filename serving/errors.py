@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -20,7 +21,9 @@ from ioebss.errors import (
     PhotoSizeError,
     UsageError,
 )
+from ioebss.serving.headers import HEADERS
 
+_LOG = logging.getLogger("ioebss")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SHOWN = 3  # invalid fields named in one message
 
@@ -101,6 +104,7 @@ def _known(request: Request, error: Exception) -> JSONResponse:
         return error_response(415, "not_a_photo", str(error))
     if isinstance(error, UsageError):
         return error_response(422, "refused", str(error))
+    _LOG.error("%s %r: %s", request.method, request.url.path, error)
     if isinstance(error, BackendError):
         return error_response(503, "engine_failed", "the engine failed; see the service's log")
     return error_response(500, "failed", "the service failed; see its log")
@@ -111,7 +115,8 @@ def _gone(request: Request, error: Exception) -> JSONResponse:
 
 
 def _unknown(request: Request, error: Exception) -> JSONResponse:
-    return error_response(500, "failed", "the service failed; see its log")
+    """Sent from outside of all middleware, the guard too; what failed is logged by the server."""
+    return error_response(500, "failed", "the service failed; see its log", HEADERS)
 
 
 def _word(status: int) -> str:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ioebss.errors import UsageError
 from ioebss.serving.errors import error_response
+from ioebss.serving.headers import HEADERS
 from ioebss.serving.settings import Settings
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -20,16 +21,6 @@ OPEN_ROOM = "/page/"
 LABEL_STUDIO_ROOM = "/label-studio/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
 
 def checked_token(token: str | None) -> str | None:

@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from ioebss.errors import BackendError, ModelError
 from ioebss.result_files import FORMATS
+from ioebss.session import Session
 
 DEEP = "[" * 100_000
 HUGE_INTEGER = "1" + "0" * 5000
@@ -194,6 +196,37 @@ def test_methods_and_paths(served: Any, session: str) -> None:
     refused(served.client.get("/no/such/path"), 404)
     for path in ("/page/../app.py", "/page/%2e%2e/app.py", "/page/..%2fapp.py", "/page/%00"):
         refused(served.client.get(path), 404)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (BackendError("/secret/model.onnx failed"), 503, "engine_failed"),
+        (ModelError("/secret/model.onnx answers nonsense"), 500, "failed"),
+        (RuntimeError("/secret/runtime.py"), 500, "failed"),
+    ],
+)
+def test_failures_of_our_own_tell_no_secrets(
+    served: Any,
+    cat: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    status: int,
+    code: str,
+) -> None:
+    path = served.open(cat)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Session, "click", fail)
+    reply = httpx.post(f"{served.address.rstrip('/')}{path}/clicks", json={"x": 230, "y": 110})
+    refused(reply, status, code)
+    assert "secret" not in reply.text and "default-src" in reply.headers["Content-Security-Policy"]
+    monkeypatch.undo()
+    # On a connection of its own: after what nobody foresaw the server closes the one it had.
+    again = httpx.post(f"{served.address.rstrip('/')}{path}/clicks", json={"x": 230, "y": 110})
+    assert again.status_code == 200
 
 
 def test_a_session_survives_all_this(served: Any, cat: bytes, session: str) -> None:
