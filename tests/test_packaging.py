@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("runtime", "trainer", "calibration", "export", "evaluation")
+ROOMS = ("runtime", "trainer", "calibration", "export", "evaluation", "serving")
 
 
 @pytest.fixture(scope="module")
