@@ -34,7 +34,6 @@ from ioebss.segmenter import BUNDLED, Segmenter
 FAILURES = "failures.jsonl"
 JOB = "job.json"  # what the results in a folder were made with
 LEFT_OVER = re.compile(r"\.(.+\.(mask|cutout|overlay)|job)-[a-z0-9_]{8}\.(png|json)")
-RETRIES = 3  # of rows whose worker died, for want of memory for example
 ROWS = 16  # that a worker gets at a time
 STORE_BYTES = 256 * 1024 * 1024  # of Ray's object store on one machine: only rows go through it
 DESCRIPTION = """Masks of very many photographs from a table of clicks (columns photo, clicks and,
@@ -157,7 +156,7 @@ def make_masks(table: Path, job: Job, workers: int, num_cpus: float, num_gpus: f
         UsageError: the table is not one, or two rows have the same result.
         DataError: the table cannot be read.
         OutputError: the failures cannot be written.
-        IoebssError: a worker could not be started, or died again and again.
+        IoebssError: a worker could not be started.
     """
     import ray.data
     from ray.exceptions import RayError
@@ -176,7 +175,6 @@ def make_masks(table: Path, job: Job, workers: int, num_cpus: float, num_gpus: f
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=num_cpus,
         num_gpus=num_gpus,
-        ray_remote_args_fn=lambda: {"max_task_retries": RETRIES},
     )
     try:
         return _record(made.iter_batches(batch_size=None, batch_format="pyarrow"), total, job)
