@@ -35,6 +35,7 @@ from ioebss.trainer.recipe import Recipe, recipe_from
 from ioebss.trainer.report import Row, write_report
 from ioebss.trainer.rounds import RoundState
 from ioebss.trainer.samples import ClickSamples
+from ioebss.trainer.stages import held_back
 from ioebss.trainer.validation import CLICKS, validate, validate_pairs, validation_targets
 
 MEASURED_SAMPLES = 128  # for the normalisation statistics of an exported model
@@ -215,7 +216,8 @@ class Trainer:
     def _correct(self, state: RoundState, probability: Tensor, number: int) -> None:
         clicks = self.recipe.clicks
         seed = (self.recipe.seed, self.epoch, number)
-        state.add_corrections(probability, clicks.radius, seed, clicks.coarse)
+        kind = self.recipe.network.planes
+        state.add_corrections(probability, kind, clicks.radius, seed, clicks.coarse)
 
     def _inputs(self, state: RoundState) -> Tensor:
         return state.inputs(self.recipe.network.in_channels, self.world.device)
@@ -245,6 +247,8 @@ class Trainer:
     def _update(self) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
+        for parameter in held_back(self.model, self.recipe, self.epoch):
+            parameter.grad = None
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -267,7 +271,7 @@ class Trainer:
             _place(model, self.world.device)
         ious = validate(model, self.targets, self.recipe, self.world)
         row = {f"iou_{k + 1}": iou for k, iou in enumerate(ious)}
-        if self.recipe.clicks.pairs:
+        if self.recipe.clicks.draws_pairs:
             row["pairs_iou"] = validate_pairs(model, self.targets, self.recipe, self.world)
         return row
 
