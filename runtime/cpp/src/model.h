@@ -2,11 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "backends/backend.h"
 #include "manifest.h"
-#include "prediction.h"
+#include "windows.h"
 
 namespace ioebss::core {
 
@@ -15,6 +16,13 @@ struct ModelOptions {
     EngineOptions engine;
     std::int64_t size = 0;  // longer side of the network's input; 0 is recommended
     bool zoom = true, flip = false;
+};
+
+// How the network is asked.
+struct Habits {
+    std::int64_t longest;      // longer side of the network's input
+    std::optional<Zoom> zoom;  // none always looks at the whole photo
+    bool flip;                 // average the answers to the input and to its mirror image
 };
 
 struct Model {

@@ -36,6 +36,10 @@ const Engine &engine_of(const std::string &name) {
 
 }  // namespace
 
+std::unique_ptr<Eye> Backend::eye(const Photo &, const Manifest &, std::int64_t) const {
+    return nullptr;
+}
+
 Choice open_backend(const std::filesystem::path &model, const Manifest &manifest,
                     const std::string &name, const EngineOptions &options) {
     if (name != kAuto) {

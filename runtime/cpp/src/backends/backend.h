@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "eye.h"
 #include "manifest.h"
 
 namespace ioebss::core {
@@ -27,6 +28,13 @@ class Backend {
     // Throws a backend error if the engine fails, a model error if its answer has another shape.
     virtual void run(float *input, std::int64_t height, std::int64_t width,
                      float *logits) const = 0;
+
+    // Its own eye on a photo, where it prepares photos and makes masks on the GPU that it runs on;
+    // null where the host does.
+    //   longest: longer side of the network's input.
+    // Throws a backend error: it cannot be made, or the GPU has no memory left for it.
+    virtual std::unique_ptr<Eye> eye(const Photo &photo, const Manifest &manifest,
+                                     std::int64_t longest) const;
 };
 
 struct EngineOptions {
