@@ -109,7 +109,7 @@ ioebss_status ioebss_model_open(const char *path, const ioebss_model_options *op
 void ioebss_model_close(ioebss_model *model) { delete model; }
 
 const char *ioebss_model_name(const ioebss_model *model) {
-    return model->model->manifest.name.c_str();
+    return model->model->manifest().name.c_str();
 }
 
 const char *ioebss_model_backend(const ioebss_model *model) {
@@ -125,7 +125,7 @@ int32_t ioebss_model_size(const ioebss_model *model) {
 }
 
 int32_t ioebss_model_has_previous(const ioebss_model *model) {
-    return model->model->manifest.has_previous() ? 1 : 0;
+    return model->model->manifest().has_previous() ? 1 : 0;
 }
 
 int32_t ioebss_model_zooms(const ioebss_model *model) { return model->model->habits.zoom ? 1 : 0; }

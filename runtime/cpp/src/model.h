@@ -5,8 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "backends/backend.h"
-#include "manifest.h"
+#include "choice.h"
 #include "windows.h"
 
 namespace ioebss::core {
@@ -26,9 +25,10 @@ struct Habits {
 };
 
 struct Model {
-    Manifest manifest;
     Choice choice;
     Habits habits;
+
+    const Manifest &manifest() const { return choice.manifest; }
 };
 
 // Throws a model error: the model or its manifest is missing, damaged, or they do not fit each

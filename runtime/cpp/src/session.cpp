@@ -19,10 +19,10 @@ std::unique_ptr<Eye> eye_on(Photo photo, const Model &model) {
     const Habits &habits = model.habits;
     std::unique_ptr<Eye> eye;
     if (!habits.flip) {
-        eye = backend.eye(photo, model.manifest, habits.longest);
+        eye = backend.eye(photo, model.manifest(), habits.longest);
     }
     if (eye == nullptr) {
-        eye = std::make_unique<HostEye>(std::move(photo), model.manifest, backend, habits.longest,
+        eye = std::make_unique<HostEye>(std::move(photo), model.manifest(), backend, habits.longest,
                                         habits.flip);
     }
     return eye;
@@ -173,8 +173,8 @@ Clicks Session::clicks(std::size_t count) const {
 }
 
 Mask Session::checked_start(const ioebss_mask_view &start) const {
-    if (!model_->manifest.has_previous()) {
-        throw usage_error("model '" + model_->manifest.name +
+    if (!model_->manifest().has_previous()) {
+        throw usage_error("model '" + model_->manifest().name +
                           "' reads no previous mask, so it cannot start from one; take a model "
                           "with six channels");
     }
