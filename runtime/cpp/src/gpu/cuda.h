@@ -30,38 +30,38 @@ constexpr unsigned kNonBlocking = 1;  // of a stream: it does not wait for the d
 constexpr int kThreadLocal = 1;       // mode of a capture: other sessions' threads go on
 
 // The driver's functions, by their names in its library.
-#define IOEBSS_CUDA_FUNCTIONS(X)                                                            \
-    X(cuInit, unsigned)                                                                     \
-    X(cuDriverGetVersion, int *)                                                            \
-    X(cuGetErrorName, Result, const char **)                                                \
-    X(cuDeviceGetCount, int *)                                                              \
-    X(cuDeviceGet, Device *, int)                                                           \
-    X(cuDeviceGetName, char *, int, Device)                                                 \
-    X(cuDeviceGetAttribute, int *, int, Device)                                             \
-    X(cuDevicePrimaryCtxRetain, Context *, Device)                                          \
-    X(cuDevicePrimaryCtxRelease_v2, Device)                                                 \
-    X(cuCtxPushCurrent_v2, Context)                                                         \
-    X(cuCtxPopCurrent_v2, Context *)                                                        \
-    X(cuMemAlloc_v2, Pointer *, std::size_t)                                                \
-    X(cuMemFree_v2, Pointer)                                                                \
-    X(cuMemHostAlloc, void **, std::size_t, unsigned)                                       \
-    X(cuMemFreeHost, void *)                                                                \
-    X(cuMemcpyHtoDAsync_v2, Pointer, const void *, std::size_t, Stream)                     \
-    X(cuMemcpyDtoHAsync_v2, void *, Pointer, std::size_t, Stream)                           \
-    X(cuStreamCreate, Stream *, unsigned)                                                   \
-    X(cuStreamDestroy_v2, Stream)                                                           \
-    X(cuStreamSynchronize, Stream)                                                          \
-    X(cuStreamBeginCapture_v2, Stream, int)                                                 \
-    X(cuStreamEndCapture, Stream, Graph *)                                                  \
-    X(cuGraphInstantiateWithFlags, Executable *, Graph, unsigned long long)                 \
-    X(cuGraphDestroy, Graph)                                                                \
-    X(cuGraphLaunch, Executable, Stream)                                                    \
-    X(cuGraphExecDestroy, Executable)                                                       \
-    X(cuModuleLoadData, Module *, const void *)                                             \
-    X(cuModuleUnload, Module)                                                               \
-    X(cuModuleGetFunction, Function *, Module, const char *)                                \
-    X(cuLaunchKernel, Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, \
-      unsigned, Stream, void **, void **)
+#define IOEBSS_CUDA_FUNCTIONS(X)                                                                  \
+    X(cuInit, unsigned)                                                                           \
+    X(cuDriverGetVersion, int *)                                                                  \
+    X(cuGetErrorName, cuda::Result, const char **)                                                \
+    X(cuDeviceGetCount, int *)                                                                    \
+    X(cuDeviceGet, cuda::Device *, int)                                                           \
+    X(cuDeviceGetName, char *, int, cuda::Device)                                                 \
+    X(cuDeviceGetAttribute, int *, int, cuda::Device)                                             \
+    X(cuDevicePrimaryCtxRetain, cuda::Context *, cuda::Device)                                    \
+    X(cuDevicePrimaryCtxRelease_v2, cuda::Device)                                                 \
+    X(cuCtxPushCurrent_v2, cuda::Context)                                                         \
+    X(cuCtxPopCurrent_v2, cuda::Context *)                                                        \
+    X(cuMemAlloc_v2, cuda::Pointer *, std::size_t)                                                \
+    X(cuMemFree_v2, cuda::Pointer)                                                                \
+    X(cuMemHostAlloc, void **, std::size_t, unsigned)                                             \
+    X(cuMemFreeHost, void *)                                                                      \
+    X(cuMemcpyHtoDAsync_v2, cuda::Pointer, const void *, std::size_t, cuda::Stream)               \
+    X(cuMemcpyDtoHAsync_v2, void *, cuda::Pointer, std::size_t, cuda::Stream)                     \
+    X(cuStreamCreate, cuda::Stream *, unsigned)                                                   \
+    X(cuStreamDestroy_v2, cuda::Stream)                                                           \
+    X(cuStreamSynchronize, cuda::Stream)                                                          \
+    X(cuStreamBeginCapture_v2, cuda::Stream, int)                                                 \
+    X(cuStreamEndCapture, cuda::Stream, cuda::Graph *)                                            \
+    X(cuGraphInstantiateWithFlags, cuda::Executable *, cuda::Graph, unsigned long long)           \
+    X(cuGraphDestroy, cuda::Graph)                                                                \
+    X(cuGraphLaunch, cuda::Executable, cuda::Stream)                                              \
+    X(cuGraphExecDestroy, cuda::Executable)                                                       \
+    X(cuModuleLoadData, cuda::Module *, const void *)                                             \
+    X(cuModuleUnload, cuda::Module)                                                               \
+    X(cuModuleGetFunction, cuda::Function *, cuda::Module, const char *)                          \
+    X(cuLaunchKernel, cuda::Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, \
+      unsigned, cuda::Stream, void **, void **)
 
 template <typename... Arguments>
 using Call = Result (*)(Arguments...);
