@@ -175,9 +175,14 @@ class TensorRt : public Backend {
 }  // namespace
 
 void require_built(const std::string &flavour) {
-    if (NV_TENSORRT_MAJOR == 1 && flavour == kTensorRt) {
-        throw backend_error(
-            "tensorrt is not built into this library: the headers were TensorRT-RTX's");
+    if (flavour == kTensorRt && kRtxHeaders) {
+        throw backend_error(flavour +
+                            " is not built into this library: NvInfer.h was TensorRT-RTX's");
+    }
+    if (flavour == kTensorRtRtx && NV_TENSORRT_MAJOR == 10) {
+        throw backend_error(flavour +
+                            " is not built into this library: its interface is that of TensorRT "
+                            "11, NvInfer.h was TensorRT 10's");
     }
 }
 

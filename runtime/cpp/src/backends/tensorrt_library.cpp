@@ -13,10 +13,10 @@ constexpr std::size_t kMaxMessage = 300;
 constexpr const char *kVariable = "LD_LIBRARY_PATH";
 // TensorRT 10.12 is the first whose strongly typed networks are those of TensorRT 11.
 static_assert(NV_TENSORRT_MAJOR > 10 || (NV_TENSORRT_MAJOR == 10 && NV_TENSORRT_MINOR >= 12) ||
-                  NV_TENSORRT_MAJOR == 1,
+                  kRtxHeaders,
               "take headers of TensorRT 10.12 or newer, or of TensorRT-RTX");
 
-// Within a major version the libraries are compatible; TensorRT-RTX counts its own.
+// Within a major version of TensorRT the libraries are compatible; TensorRT-RTX counts its own.
 std::string file_name(const std::string &flavour) {
     return flavour == kTensorRtRtx ? "libtensorrt_rtx.so.1"
                                    : "libnvinfer.so." + std::to_string(NV_TENSORRT_MAJOR);
@@ -54,6 +54,30 @@ std::string version_of(const SharedLibrary &library, const std::string &flavour)
     return version;
 }
 
+// The classes of library and headers must be laid out alike. TensorRT's are within a major version;
+// TensorRT-RTX's are those of TensorRT 11 from 1.7 on, and with its own headers those of one
+// version.
+bool is_compatible(const std::string &flavour, const std::string &version) {
+    const int major = std::stoi(version);
+    const int minor = std::stoi(version.substr(version.find('.') + 1));
+    if (kRtxHeaders) {
+        return major == NV_TENSORRT_MAJOR && minor == NV_TENSORRT_MINOR;
+    }
+    return flavour == kTensorRtRtx ? major == 1 && minor >= 7 : major == NV_TENSORRT_MAJOR;
+}
+
+std::string checked_version(const SharedLibrary &library, const std::string &flavour) {
+    std::string version = version_of(library, flavour);
+    if (!is_compatible(flavour, version)) {
+        throw backend_error("the library of " + flavour + " is version " + version +
+                            ", which does not go with the headers that this library was built "
+                            "with, " +
+                            std::to_string(NV_TENSORRT_MAJOR) + "." +
+                            std::to_string(NV_TENSORRT_MINOR) + "; build it again with its own");
+    }
+    return version;
+}
+
 }  // namespace
 
 void TensorRtLog::log(Severity severity, const nvinfer1::AsciiChar *message) noexcept {
@@ -77,7 +101,7 @@ std::string TensorRtLog::last() const {
 }
 
 TensorRtLibrary::TensorRtLibrary(const std::string &flavour)
-    : flavour_(flavour), library_(found(flavour)), version_(version_of(library_, flavour)) {}
+    : flavour_(flavour), library_(found(flavour)), version_(checked_version(library_, flavour)) {}
 
 std::unique_ptr<nvinfer1::IRuntime> TensorRtLibrary::make_runtime(TensorRtLog &log) const {
     const auto make = find<decltype(&createInferRuntime_INTERNAL)>(library_, flavour_,

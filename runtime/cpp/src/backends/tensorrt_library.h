@@ -12,6 +12,9 @@
 
 namespace ioebss::core {
 
+// Whether NvInfer.h is TensorRT-RTX's, which counts its versions from 1.
+constexpr bool kRtxHeaders = NV_TENSORRT_MAJOR < 10;
+
 // Keeps the last error, for messages. The libraries call it from several threads.
 class TensorRtLog : public nvinfer1::ILogger {
   public:
@@ -26,7 +29,7 @@ class TensorRtLog : public nvinfer1::ILogger {
 class TensorRtLibrary {
   public:
     // From beside libioebss, else where the loader finds it. Throws a missing library error; a
-    // backend error if it is too old, or is of another major version than the headers were.
+    // backend error if it is of another version than goes with the headers.
     explicit TensorRtLibrary(const std::string &flavour);
 
     const std::string &version() const { return version_; }  // "11.4.0.22"
