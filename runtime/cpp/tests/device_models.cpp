@@ -5,6 +5,7 @@
 
 #include "backends/onnxruntime.h"
 #include "check.h"
+#include "driver/echo.h"
 #include "driver/stand_in.h"
 #include "error.h"
 #include "gpu/device_eye.h"
@@ -15,20 +16,14 @@ namespace {
 
 class Echo : public Backend {
   public:
-    explicit Echo(bool previous) : previous_(previous) {}
+    explicit Echo(std::int64_t channels) : channels_(channels) {}
 
     void run(float *input, std::int64_t height, std::int64_t width, float *logits) const override {
-        const std::int64_t area = height * width;
-        for (std::int64_t i = 0; i < area; ++i) {
-            const float *at = input + 3 * area + i;
-            const float before = previous_ ? 2 * at[2 * area] : 0;
-            const float colours = input[i] - input[area + i] + input[2 * area + i] / 2;
-            logits[i] = at[0] - at[area] + before - 0.5F + (colours - 64) / 200;
-        }
+        echo(input, channels_, height, width, logits);
     }
 
   private:
-    bool previous_;
+    std::int64_t channels_;
 };
 
 // A network of the host on the memory of the stand-in.
@@ -91,17 +86,21 @@ Noise::Noise(std::int32_t width, std::int32_t height, int seed) : width_(width),
     }
 }
 
+std::shared_ptr<const Model> echo_model(const Manifest &manifest, const Habits &habits) {
+    const auto channels = static_cast<std::int64_t>(manifest.channels.size());
+    return model_of(std::make_unique<Echo>(channels), manifest, habits);
+}
+
 Pair echo_pair(int channels, std::int64_t longest, const std::optional<Zoom> &zoom) {
     Manifest manifest;
     manifest.name = "echo";
     manifest.channels.resize(static_cast<std::size_t>(channels));
     manifest.click_radius = 5;
     manifest.size_multiple = 8;
-    const bool previous = manifest.has_previous();
     const Habits habits{longest, zoom, false};
-    return {model_of(std::make_unique<DeviceBackend>(std::make_unique<Echo>(previous)), manifest,
+    return {model_of(std::make_unique<DeviceBackend>(std::make_unique<Echo>(channels)), manifest,
                      habits),
-            model_of(std::make_unique<Echo>(previous), manifest, habits)};
+            echo_model(manifest, habits)};
 }
 
 std::optional<Pair> network_pair(const std::string &model, std::int64_t longest) {

@@ -27,7 +27,11 @@ struct Pair {
     std::shared_ptr<const ioebss::core::Model> device, host;
 };
 
-// With a network that answers with what it is shown: the planes, the previous mask, the colours.
+// With the network of echo.h, on the host.
+std::shared_ptr<const ioebss::core::Model> echo_model(const ioebss::core::Manifest &manifest,
+                                                      const ioebss::core::Habits &habits);
+
+// The same twice.
 Pair echo_pair(int channels, std::int64_t longest, const std::optional<ioebss::core::Zoom> &zoom);
 
 // With a model's own network in ONNX Runtime; none where there is no ONNX Runtime or no such file.
