@@ -57,8 +57,8 @@ using Graph = Owned<cuda::Executable>;  // recorded work
 template <typename T>
 T *device_pointer(cuda::Pointer address) {
     T *pointer = nullptr;
-    static_assert(sizeof pointer == sizeof address);
-    std::memcpy(&pointer, &address, sizeof pointer);
+    static_assert(sizeof(void *) == sizeof address);
+    std::memcpy(&pointer, &address, sizeof address);
     return pointer;
 }
 
