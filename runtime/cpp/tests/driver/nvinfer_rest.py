@@ -4,6 +4,7 @@ members that end the program: python nvinfer_rest.py NvInferImpl.h > nvinfer_res
 
 import re
 import sys
+from pathlib import Path
 
 IMPLEMENTED = {
     "VRuntime": {"getPImpl", "deserializeCudaEngine", "getLogger"},
@@ -33,8 +34,7 @@ def rest(text: str, name: str, implemented: set[str]) -> str:
 
 def main() -> None:
     """Entry point."""
-    with open(sys.argv[1], encoding="utf-8") as file:
-        text = file.read()
+    text = Path(sys.argv[1]).read_text("utf-8")
     print(*(rest(text, name, own) for name, own in IMPLEMENTED.items()), sep="\n")
 
 
