@@ -35,9 +35,10 @@ def host_kernels(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 @pytest.fixture(scope="session")
 def driver_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A `libcuda.so.1` that answers as the environment says; see `libcuda.cpp`."""
+    """A `libcuda.so.1` that answers as the environment says; see `probe.cpp`."""
     library = tmp_path_factory.mktemp("driver") / "libcuda.so.1"
-    compile_host(Path(__file__).with_name("libcuda.cpp"), library, "-shared", "-fPIC")
+    source = Path(__file__).parents[2] / "runtime" / "cpp" / "tests" / "driver" / "probe.cpp"
+    compile_host(source, library, "-shared", "-fPIC")
     return library
 
 

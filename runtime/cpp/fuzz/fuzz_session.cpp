@@ -69,15 +69,15 @@ std::shared_ptr<const Model> model_of(Choices &choices) {
     if ((shape & 2) != 0) {
         manifest.fixed_size = {manifest.size_multiple, longest};
     }
-    Choice choice{"echo", std::make_unique<Echo>(manifest.has_previous()), ""};
+    const bool previous = manifest.has_previous();
+    Choice choice{"echo", std::make_unique<Echo>(previous), "", std::move(manifest)};
     Habits habits{longest, std::nullopt, (shape & 4) != 0};
     if ((shape & 8) != 0) {
         const double keep = 1 + choices.next<std::uint8_t>() / 64.0;
         habits.zoom = Zoom{keep + choices.next<std::uint8_t>() / 64.0, keep,
                            1 + choices.next<std::uint8_t>(), choices.next<std::uint8_t>() / 255.0};
     }
-    return std::make_shared<const Model>(
-        Model{std::move(manifest), std::move(choice), std::move(habits)});
+    return std::make_shared<const Model>(Model{std::move(choice), std::move(habits)});
 }
 
 ioebss_image image_of(Choices &choices) {

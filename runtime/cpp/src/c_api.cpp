@@ -14,6 +14,7 @@
 using ioebss::core::guarded;
 using ioebss::core::usage_error;
 namespace core = ioebss::core;
+using Rows = core::Rows<std::uint8_t>;
 
 struct ioebss_model {
     std::shared_ptr<const core::Model> model;
@@ -34,24 +35,20 @@ core::Session &session_of(ioebss_session *handle) {
 }
 
 // Where a new mask goes, checked before anything happens; without data none is wanted.
-core::Rows<std::uint8_t> rows_of(const core::Session &session, const ioebss_mask *mask) {
+Rows rows_of(const core::Session &session, const ioebss_mask *mask) {
     if (mask == nullptr) {
         return {nullptr, 0};
     }
     return core::rows_of(*mask, session.height(), session.width());
 }
 
-// Lets `change` change the session, then writes the new mask where one is wanted.
+// Lets `change` change the session and write the new mask where one is wanted.
 template <typename Change>
 ioebss_status changed(ioebss_session *handle, const ioebss_mask *mask,
                       const Change &change) noexcept {
     return guarded([&] {
         core::Session &session = session_of(handle);
-        const core::Rows<std::uint8_t> rows = rows_of(session, mask);
-        change(session);
-        if (rows.data != nullptr) {
-            session.mask(rows);
-        }
+        change(session, rows_of(session, mask));
     });
 }
 
@@ -112,7 +109,7 @@ ioebss_status ioebss_model_open(const char *path, const ioebss_model_options *op
 void ioebss_model_close(ioebss_model *model) { delete model; }
 
 const char *ioebss_model_name(const ioebss_model *model) {
-    return model->model->manifest.name.c_str();
+    return model->model->manifest().name.c_str();
 }
 
 const char *ioebss_model_backend(const ioebss_model *model) {
@@ -128,7 +125,7 @@ int32_t ioebss_model_size(const ioebss_model *model) {
 }
 
 int32_t ioebss_model_has_previous(const ioebss_model *model) {
-    return model->model->manifest.has_previous() ? 1 : 0;
+    return model->model->manifest().has_previous() ? 1 : 0;
 }
 
 int32_t ioebss_model_zooms(const ioebss_model *model) { return model->model->habits.zoom ? 1 : 0; }
@@ -150,19 +147,20 @@ void ioebss_session_close(ioebss_session *session) { delete session; }
 
 ioebss_status ioebss_session_click(ioebss_session *session, double x, double y, int32_t label,
                                    const ioebss_mask *mask) {
-    return changed(session, mask, [&](core::Session &own) { own.click(x, y, label); });
+    return changed(session, mask,
+                   [&](core::Session &own, const Rows &rows) { own.click(x, y, label, rows); });
 }
 
 ioebss_status ioebss_session_undo(ioebss_session *session, const ioebss_mask *mask) {
-    return changed(session, mask, [](core::Session &own) { own.undo(); });
+    return changed(session, mask, [](core::Session &own, const Rows &rows) { own.undo(rows); });
 }
 
 ioebss_status ioebss_session_redo(ioebss_session *session, const ioebss_mask *mask) {
-    return changed(session, mask, [](core::Session &own) { own.redo(); });
+    return changed(session, mask, [](core::Session &own, const Rows &rows) { own.redo(rows); });
 }
 
 ioebss_status ioebss_session_reset(ioebss_session *session, const ioebss_mask_view *start) {
-    return changed(session, nullptr, [&](core::Session &own) { own.reset(start); });
+    return guarded([&] { session_of(session).reset(start); });
 }
 
 ioebss_status ioebss_session_predict(ioebss_session *session, const ioebss_click *clicks,

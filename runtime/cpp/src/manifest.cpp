@@ -2,63 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <fstream>
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "error.h"
+#include "json_rules.h"
 #include "sha256.h"
 
 namespace ioebss::core {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr int kMaxDepth = 200;  // of lists and objects in each other
-constexpr std::size_t kMaxText = 10'000;
+constexpr const char *kWhat = "a manifest";
 constexpr std::array<const char *, 6> kChannels{"red",      "green",    "blue",
                                                 "positive", "negative", "previous"};
-
-// At most 80 characters of a value, for messages; other letters than ASCII are escaped.
-std::string shown_value(const Json &value) {
-    std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-    return text.size() <= 80 ? text : text.substr(0, 77) + "...";
-}
-
-// What a parser says of bytes that may be anything: only letters that every terminal knows.
-std::string plain(std::string text) {
-    std::replace_if(
-        text.begin(), text.end(), [](char byte) { return byte < ' ' || byte > '~'; }, '?');
-    return text;
-}
-
-// -- rules
-
-bool is_text(const Json &value) {
-    if (!value.is_string()) {
-        return false;
-    }
-    const auto &text = value.get_ref<const std::string &>();
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
-               return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;  // begins a character
-           })) <= kMaxText;
-}
-
-bool is_whole(const Json &value, std::int64_t low, std::int64_t high) {
-    if (value.is_number_unsigned()) {
-        const auto number = value.get<std::uint64_t>();
-        return number <= static_cast<std::uint64_t>(high) &&
-               static_cast<std::int64_t>(number) >= low;
-    }
-    return value.is_number_integer() && value.get<std::int64_t>() >= low &&
-           value.get<std::int64_t>() <= high;
-}
-
-bool is_number(const Json &value, double low, double high) {
-    return value.is_number() && value.get<double>() >= low && value.get<double>() <= high;
-}
 
 bool are_sides(const Json &value, std::size_t least, std::size_t most) {
     return value.is_array() && value.size() >= least && value.size() <= most &&
@@ -90,23 +45,10 @@ bool is_precision(const Json &value) {
     return value == "fp32" || value == "fp16" || value == "int8";
 }
 
-bool is_sha256(const Json &value) {
-    return value.is_string() && value.get_ref<const std::string &>().size() == 64 &&
-           value.get_ref<const std::string &>().find_first_not_of("0123456789abcdef") ==
-               std::string::npos;
-}
-
 bool are_objects(const Json &value) {
     return value.is_array() && std::all_of(value.begin(), value.end(),
                                            [](const Json &entry) { return entry.is_object(); });
 }
-
-struct Rule {
-    const char *key;
-    bool required;
-    bool (*check)(const Json &);
-    const char *expected;
-};
 
 constexpr std::array kRules{
     Rule{"architecture", true, is_text, "a text"},
@@ -136,55 +78,6 @@ constexpr std::array kRules{
 
 // -- reading
 
-// Values of unknown keys are never looked at, but they are held: the depth is bounded while
-// parsing.
-Json parsed(std::string_view text, const std::string &name) {
-    auto bounded = [&name](int depth, Json::parse_event_t, const Json &) {
-        if (depth > kMaxDepth) {
-            throw model_error(name + " is nested too deeply; it is not a manifest");
-        }
-        return true;
-    };
-    try {
-        return Json::parse(text.begin(), text.end(), bounded);
-    } catch (const Json::exception &error) {
-        throw model_error(name +
-                          " cannot be read as JSON, it is not a manifest: " + plain(error.what()));
-    }
-}
-
-void check_format(const Json &table, const std::string &name) {
-    const auto version = table.find("format");
-    const auto most = std::numeric_limits<std::int64_t>::max();
-    if (version == table.end() || !is_whole(*version, 1, most)) {
-        throw model_error(name + " is not a manifest: it states no format");
-    }
-    if (!is_whole(*version, 1, kManifestFormat)) {
-        throw model_error(name + " has manifest format " + shown_value(*version) +
-                          ", this version of ioebss reads up to " +
-                          std::to_string(kManifestFormat) + "; update ioebss");
-    }
-}
-
-void check_values(const Json &table, const std::string &name) {
-    std::string missing;
-    for (const Rule &rule : kRules) {
-        if (rule.required && !table.contains(rule.key)) {
-            missing += (missing.empty() ? "" : ", ") + std::string(rule.key);
-        }
-    }
-    if (!missing.empty()) {
-        throw model_error(name + " lacks " + missing + "; export the model again");
-    }
-    for (const Rule &rule : kRules) {
-        const auto value = table.find(rule.key);
-        if (value != table.end() && !rule.check(*value)) {
-            throw model_error(name + ": " + rule.key + " is " + shown_value(*value) +
-                              "; expected " + rule.expected);
-        }
-    }
-}
-
 Manifest manifest_of(const Json &table) {
     Manifest manifest;
     manifest.name = table["name"].get<std::string>();
@@ -192,7 +85,13 @@ Manifest manifest_of(const Json &table) {
     manifest.click_radius = table["click_radius"].get<int>();
     manifest.size_multiple = table["size_multiple"].get<std::int64_t>();
     manifest.recommended_sizes = table["recommended_sizes"].get<std::vector<std::int64_t>>();
+    manifest.precision = table["precision"].get<std::string>();
     manifest.sha256 = table["sha256"].get<std::string>();
+    for (const Json &step : table.value("training", Json::object())) {
+        if (step.is_object() && step.contains("from") && is_sha256(step["from"])) {
+            manifest.made_from.push_back(step["from"].get<std::string>());
+        }
+    }
     const Json fixed = table.value("fixed_size", Json());
     if (!fixed.is_null()) {
         manifest.fixed_size = {fixed[0].get<std::int64_t>(), fixed[1].get<std::int64_t>()};
@@ -237,16 +136,16 @@ std::filesystem::path manifest_path(const std::filesystem::path &model) {
     return std::filesystem::path(model).replace_extension(".json");
 }
 
-Manifest parse_manifest(std::string_view text, const std::string &name) {
-    const Json table = parsed(text, name);
-    if (!table.is_object()) {
-        throw model_error(name + " is not a manifest: it holds no JSON object");
-    }
-    check_format(table, name);
-    check_values(table, name);
+Manifest manifest_from(const Json &table, const std::string &name) {
+    check_format(table, name, kManifestFormat, kWhat);
+    check_values(table, name, kRules, "export the model again");
     Manifest manifest = manifest_of(table);
     check_sides(manifest, name);
     return manifest;
+}
+
+Manifest parse_manifest(std::string_view text, const std::string &name) {
+    return manifest_from(parse_object(text, name, kWhat), name);
 }
 
 Manifest read_manifest(const std::filesystem::path &model) {
@@ -256,20 +155,7 @@ Manifest read_manifest(const std::filesystem::path &model) {
         throw model_error(model.string() + " has no manifest: " + path.filename().string() +
                           " must lie beside it (ioebss-export writes both; move them together)");
     }
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    std::string text(kMaxManifestBytes + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (!file.eof() && file.fail()) {
-        throw model_error(path.string() + " cannot be read: " +
-                          (errno != 0 ? std::generic_category().message(errno) : "read error"));
-    }
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    if (text.size() > kMaxManifestBytes) {
-        throw model_error(path.string() + " is larger than " + std::to_string(kMaxManifestBytes) +
-                          " bytes; it is not a manifest");
-    }
-    return parse_manifest(text, path.string());
+    return parse_manifest(read_text(path, kMaxManifestBytes, kWhat), path.string());
 }
 
 void check_graph(const std::filesystem::path &model, const Manifest &manifest) {

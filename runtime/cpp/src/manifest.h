@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +15,7 @@
 namespace ioebss::core {
 
 constexpr int kManifestFormat = 1;
-constexpr std::uintmax_t kMaxManifestBytes = 1'048'576;
+constexpr std::size_t kMaxManifestBytes = 1'048'576;
 constexpr std::int64_t kMaxSide = 4096;  // of the network's input, in pixels
 
 struct Manifest {
@@ -25,7 +26,9 @@ struct Manifest {
     std::vector<std::int64_t> recommended_sizes;  // longer sides of the input
     std::optional<std::pair<std::int64_t, std::int64_t>> fixed_size;  // height, width
     std::optional<Zoom> zoom;
-    std::string sha256;  // of the ONNX file
+    std::string precision;               // "fp32", "fp16" or "int8"
+    std::string sha256;                  // of the ONNX file
+    std::vector<std::string> made_from;  // digests of the files that it was made from
 
     bool has_previous() const { return channels.size() == 6; }
 
@@ -44,6 +47,9 @@ Manifest read_manifest(const std::filesystem::path &model);
 
 // The same of a text; `name` is what messages call it.
 Manifest parse_manifest(std::string_view text, const std::string &name);
+
+// The same of what was parsed already.
+Manifest manifest_from(const nlohmann::json &table, const std::string &name);
 
 // Throws a model error if the ONNX file is not the one that the manifest describes.
 void check_graph(const std::filesystem::path &model, const Manifest &manifest);

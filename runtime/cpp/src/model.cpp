@@ -28,21 +28,15 @@ std::int64_t checked_size(const Manifest &manifest, std::int64_t size) {
 }  // namespace
 
 std::shared_ptr<const Model> open_model(const std::string &path, const ModelOptions &options) {
-    const std::filesystem::path file = path;
-    std::error_code failure;
-    if (!std::filesystem::is_regular_file(file, failure)) {
-        throw model_error(path + " does not exist: no such model file");
-    }
-    Manifest manifest = read_manifest(file);
-    check_graph(file, manifest);
-    const std::int64_t size = checked_size(manifest, options.size);
+    const Manifest named = read_model_manifest(path);
+    const std::int64_t size = checked_size(named, options.size);
     if (options.engine.threads < 0) {
         throw usage_error("threads = " + std::to_string(options.engine.threads) +
                           "; it must be at least 1, or 0 to leave it to the engine");
     }
-    Choice choice = open_backend(file, manifest, options.backend, options.engine);
-    const Habits habits{size, options.zoom ? manifest.zoom : std::nullopt, options.flip};
-    return std::make_shared<const Model>(Model{std::move(manifest), std::move(choice), habits});
+    Choice choice = choose(path, named, options.backend, options.engine);
+    const Habits habits{size, options.zoom ? choice.manifest.zoom : std::nullopt, options.flip};
+    return std::make_shared<const Model>(Model{std::move(choice), habits});
 }
 
 }  // namespace ioebss::core

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
-#include "backends/backend.h"
-#include "manifest.h"
-#include "prediction.h"
+#include "choice.h"
+#include "windows.h"
 
 namespace ioebss::core {
 
@@ -17,10 +17,18 @@ struct ModelOptions {
     bool zoom = true, flip = false;
 };
 
+// How the network is asked.
+struct Habits {
+    std::int64_t longest;      // longer side of the network's input
+    std::optional<Zoom> zoom;  // none always looks at the whole photo
+    bool flip;                 // average the answers to the input and to its mirror image
+};
+
 struct Model {
-    Manifest manifest;
     Choice choice;
     Habits habits;
+
+    const Manifest &manifest() const { return choice.manifest; }
 };
 
 // Throws a model error: the model or its manifest is missing, damaged, or they do not fit each

@@ -44,8 +44,8 @@ constexpr std::uint8_t kObject = 255;  // in the caller's masks
 // Rows of the caller to be written, checked.
 template <typename T>
 struct Rows {
-    T *data;
-    std::int64_t pitch;  // in values of T
+    T *data = nullptr;
+    std::int64_t pitch = 0;  // in values of T
 
     T *row(std::int64_t y) const { return data + y * pitch; }
 };

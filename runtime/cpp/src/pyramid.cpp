@@ -37,13 +37,18 @@ Photo halved(const Photo &image) {
 
 }  // namespace
 
-View Pyramid::view(const Window &window, std::int64_t height, std::int64_t width) {
+Placed placed(const Window &window, std::int64_t height, std::int64_t width) {
     const int level = level_of(window, height, width);
+    return {level, window.aligned(std::int64_t{1} << level)};
+}
+
+View Pyramid::view(const Window &window, std::int64_t height, std::int64_t width) {
+    const auto [level, seen] = placed(window, height, width);
     while (levels_.size() <= static_cast<std::size_t>(level)) {
         levels_.push_back(halved(levels_.back()));
     }
     const Photo &image = levels_[static_cast<std::size_t>(level)];
-    View view{window, window.aligned(std::int64_t{1} << level), height, width, {}};
+    View view{window, seen, height, width, {}};
     const std::int64_t x0 = view.window.x0 >> level, y0 = view.window.y0 >> level;
     const std::int64_t rows = (view.window.y1 >> level) - y0;
     const std::int64_t columns = (view.window.x1 >> level) - x0;

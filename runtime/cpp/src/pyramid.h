@@ -18,6 +18,15 @@ struct View {
     std::vector<float> colours;  // (3, height, width), 0..255
 };
 
+// Where a window is seen: the smallest level that has at least as many pixels as the network's
+// input, and the window aligned to pixels there.
+struct Placed {
+    int level;
+    Window window;
+};
+
+Placed placed(const Window &window, std::int64_t height, std::int64_t width);
+
 // Level 0 is the photo; each pixel of level k + 1 is the mean of 2x2 pixels of level k, halves up.
 // Where a side is odd, its last pixels count twice. Levels are made when they are first needed.
 class Pyramid {

@@ -7,15 +7,31 @@
 #include "clock.h"
 #include "enlargement.h"
 #include "error.h"
+#include "host_eye.h"
 #include "obedience.h"
 
 namespace ioebss::core {
 namespace {
 
+// The engine's own eye where it has one; mirrored input is made on the host.
+std::unique_ptr<Eye> eye_on(Photo photo, const Model &model) {
+    const Backend &backend = *model.choice.backend;
+    const Habits &habits = model.habits;
+    std::unique_ptr<Eye> eye;
+    if (!habits.flip) {
+        eye = backend.eye(photo, model.manifest(), habits.longest);
+    }
+    if (eye == nullptr) {
+        eye = std::make_unique<HostEye>(std::move(photo), model.manifest(), backend, habits.longest,
+                                        habits.flip);
+    }
+    return eye;
+}
+
 // The predictor, and how long it took to prepare the photo.
 Predictor prepared(const ioebss_image *photo, const Model &model, double &milliseconds) {
     const Clock clock;
-    Predictor predictor(photo_of(photo), model.manifest, *model.choice.backend, model.habits);
+    Predictor predictor(eye_on(photo_of(photo), model), model.habits.zoom);
     milliseconds = clock.milliseconds();
     return predictor;
 }
@@ -33,7 +49,7 @@ const Click &Session::click_at(std::size_t index) const {
     return steps_[index].click;
 }
 
-void Session::click(double x, double y, std::int32_t label) {
+void Session::click(double x, double y, std::int32_t label, const Rows<std::uint8_t> &rows) {
     const Click click = make_click(x, y, label, width(), height());
     if (label != kForeground && steps_.empty() && !start_) {
         throw click_error("the first click must be foreground (label 1): click on the object");
@@ -49,31 +65,38 @@ void Session::click(double x, double y, std::int32_t label) {
     } else if (start_) {
         last.start = &*start_;
     }
-    Clicks all = clicks();
+    Clicks all = clicks(steps_.size());
     all.push_back(click);
-    Prediction prediction = predictor_.predict(all, last);
-    const double network = prediction.network;
-    steps_.push_back({click, std::move(prediction)});
+    Step step{click, predictor_.predict(all, last)};
+    ioebss_timing timing = timing_;
+    timing.network = step.prediction.network;
+    timing.input = clock.milliseconds() - timing.network;
+    timing.mask = write_mask(&step.prediction, all, rows);
+    steps_.push_back(std::move(step));
     undone_.clear();
     own_mask_is_current_ = false;
-    timing_.input = clock.milliseconds() - network;
-    timing_.network = network;
-    timing_.mask = 0;
+    timing_ = timing;
 }
 
-void Session::undo() {
+void Session::undo(const Rows<std::uint8_t> &rows) {
     if (steps_.empty()) {
         throw usage_error("there is no click to undo");
     }
+    const std::size_t left = steps_.size() - 1;
+    const Prediction *before = left > 0 ? &steps_[left - 1].prediction : nullptr;
+    timing_.mask = write_mask(before, clicks(left), rows);
     undone_.push_back(std::move(steps_.back()));
     steps_.pop_back();
     own_mask_is_current_ = false;
 }
 
-void Session::redo() {
+void Session::redo(const Rows<std::uint8_t> &rows) {
     if (undone_.empty()) {
         throw usage_error("there is no undone click to redo");
     }
+    Clicks all = clicks(steps_.size());
+    all.push_back(undone_.back().click);
+    timing_.mask = write_mask(&undone_.back().prediction, all, rows);
     steps_.push_back(std::move(undone_.back()));
     undone_.pop_back();
     own_mask_is_current_ = false;
@@ -91,13 +114,8 @@ void Session::reset(const ioebss_mask_view *start) {
 }
 
 void Session::mask(const Rows<std::uint8_t> &rows) {
-    const Clock clock;
-    if (steps_.empty()) {
-        write_start(rows);
-    } else {
-        write_mask(steps_.back().prediction, clicks(), rows);
-    }
-    timing_.mask = clock.milliseconds();
+    const Prediction *last = steps_.empty() ? nullptr : &steps_.back().prediction;
+    timing_.mask = write_mask(last, clicks(steps_.size()), rows);
 }
 
 const std::uint8_t *Session::view_mask() {
@@ -115,7 +133,7 @@ void Session::probability(const Rows<float> &rows) const {
     if (!steps_.empty()) {
         const Prediction &last = steps_.back().prediction;
         logits_to_probability(last.logits, last.window, height(), width(), rows);
-        obey_exactly(rows, clicks());
+        obey_exactly(rows, clicks(steps_.size()));
         return;
     }
     for (std::int64_t y = 0; y < height(); ++y) {
@@ -140,33 +158,42 @@ void Session::predict(const ioebss_click *clicks, std::size_t count, const ioebs
         throw click_error("no foreground click: click on the object at least once (label 1)");
     }
     const Prediction prediction = predictor_.predict(valid, {nullptr, mask ? &*mask : nullptr});
-    write_mask(prediction, valid, rows);
+    write_mask(&prediction, valid, rows);
 }
 
 // -- inside
 
-Clicks Session::clicks() const {
+Clicks Session::clicks(std::size_t count) const {
     Clicks result;
-    result.reserve(steps_.size() + 1);
-    for (const Step &step : steps_) {
-        result.push_back(step.click);
+    result.reserve(count + 1);
+    for (std::size_t i = 0; i < count; ++i) {
+        result.push_back(steps_[i].click);
     }
     return result;
 }
 
 Mask Session::checked_start(const ioebss_mask_view &start) const {
-    if (!model_->manifest.has_previous()) {
-        throw usage_error("model '" + model_->manifest.name +
+    if (!model_->manifest().has_previous()) {
+        throw usage_error("model '" + model_->manifest().name +
                           "' reads no previous mask, so it cannot start from one; take a model "
                           "with six channels");
     }
     return mask_of(start, height(), width());
 }
 
-void Session::write_mask(const Prediction &prediction, const Clicks &clicks,
-                         const Rows<std::uint8_t> &rows) const {
-    logits_to_mask(prediction.logits, prediction.window, height(), width(), rows);
-    obey_exactly(rows, clicks);
+double Session::write_mask(const Prediction *prediction, const Clicks &clicks,
+                           const Rows<std::uint8_t> &rows) {
+    if (rows.data == nullptr) {
+        return 0;
+    }
+    const Clock clock;
+    if (prediction == nullptr) {
+        write_start(rows);
+    } else {
+        predictor_.mask(*prediction, rows);
+        obey_exactly(rows, clicks);
+    }
+    return clock.milliseconds();
 }
 
 void Session::write_start(const Rows<std::uint8_t> &rows) const {

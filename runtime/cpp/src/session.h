@@ -25,11 +25,13 @@ class Session {
     // Throws a usage error if there are not so many.
     const Click &click_at(std::size_t index) const;
 
-    // Adds a click. Throws a click error or a backend error; the session stays as it was then.
-    void click(double x, double y, std::int32_t label);
+    // These three write the new mask too, unless `rows` has no data. The session stays as it was
+    // where they throw.
+    // Adds a click. Throws a click error or a backend error.
+    void click(double x, double y, std::int32_t label, const Rows<std::uint8_t> &rows = {});
     // Without running the network. Throw a usage error if there is nothing to undo or redo.
-    void undo();
-    void redo();
+    void undo(const Rows<std::uint8_t> &rows = {});
+    void redo(const Rows<std::uint8_t> &rows = {});
     // Forgets all clicks. Throws a usage error: the mask does not fit, the model takes none.
     void reset(const ioebss_mask_view *start);
 
@@ -51,10 +53,13 @@ class Session {
         Prediction prediction;
     };
 
-    Clicks clicks() const;
+    // The first `count` clicks, with room for one more.
+    Clicks clicks(std::size_t count) const;
     Mask checked_start(const ioebss_mask_view &start) const;
-    void write_mask(const Prediction &prediction, const Clicks &clicks,
-                    const Rows<std::uint8_t> &rows) const;
+    // Writes the mask after these clicks, or the one before any where there is no prediction;
+    // milliseconds that it took. Without data in `rows` nothing is done.
+    double write_mask(const Prediction *prediction, const Clicks &clicks,
+                      const Rows<std::uint8_t> &rows);
     void write_start(const Rows<std::uint8_t> &rows) const;
 
     std::shared_ptr<const Model> model_;

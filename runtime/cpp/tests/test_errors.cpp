@@ -50,10 +50,15 @@ void check_models() {
     ioebss_model_options options = with("cuda");
     CHECK(said(open(bundled, &options), IOEBSS_ERROR_USAGE,
                "choose one of auto, tensorrt, tensorrt-rtx, onnxruntime-cuda, onnxruntime-cpu"));
+#ifdef IOEBSS_HAS_TENSORRT
+    const char *refusal = " lies beside default.onnx; ioebss-export default.onnx --engine tensorrt";
+#else
+    const char *refusal = "is not built into this library";
+#endif
     options = with("tensorrt");
-    CHECK(said(open(bundled, &options), IOEBSS_ERROR_BACKEND, "not built into this library"));
+    CHECK(said(open(bundled, &options), IOEBSS_ERROR_BACKEND, refusal));
     options = with("tensorrt-rtx");
-    CHECK(said(open(bundled, &options), IOEBSS_ERROR_BACKEND, "not built into this library"));
+    CHECK(said(open(bundled, &options), IOEBSS_ERROR_BACKEND, refusal));
     options = with(nullptr);
     options.size = 321;
     CHECK(said(open(bundled, &options), IOEBSS_ERROR_USAGE, "a multiple of 16 up to 4096"));

@@ -1,10 +1,10 @@
 /* libioebss: clicks on a photograph to the mask of the object, without Python.
  *
  * OVERVIEW
- *   A model is a pair of files, X.onnx and its manifest X.json, as ioebss-export writes them. A model
- *   handle holds it, loaded on an engine. A session handle holds one photo, the clicks on it and what
- *   the network answered. The masks are those of `import ioebss`, to the pixel, where both run the
- *   same ONNX Runtime.
+ *   A model is a pair of files, X.onnx and its manifest X.json, as ioebss-export writes them, or an
+ *   engine for GPUs, X.engine and X.engine.json. A model handle holds it, loaded on an engine. A
+ *   session handle holds one photo, the clicks on it and what the network answered. The masks are
+ *   those of `import ioebss`, to the pixel, where both run the same ONNX Runtime.
  *
  * BASIC USE (C; for C++ see ioebss.hpp, which adds RAII, views and exceptions)
  *   ioebss_model *model = NULL;
@@ -34,6 +34,9 @@
  *   Engines are tried in this order: "tensorrt", "tensorrt-rtx", "onnxruntime-cuda",
  *   "onnxruntime-cpu". ioebss_model_backend() names the one in use, ioebss_model_backend_log() says
  *   why those before it were refused. An engine asked for by name is never replaced by another.
+ *   The first two run engines that ioebss-export --engine has built: X.tensorrt.engine or
+ *   X.tensorrt-rtx.engine beside X.onnx, or the engine that is named. They are in libraries that were
+ *   built where NvInfer.h was found; their own libraries are loaded when such a model is opened.
  *   ONNX Runtime is loaded when the first model is opened, from: `onnxruntime` of the options; else
  *   the environment variable IOEBSS_ONNXRUNTIME; else a libonnxruntime.so.1 beside libioebss; else
  *   where the dynamic loader finds libonnxruntime.so.1. For CUDA it must be a build with the CUDA
@@ -157,7 +160,8 @@ IOEBSS_API void ioebss_model_close(ioebss_model *model);
 IOEBSS_API const char *ioebss_model_name(const ioebss_model *model);
 /* The engine in use: "onnxruntime-cpu" for example. */
 IOEBSS_API const char *ioebss_model_backend(const ioebss_model *model);
-/* Why engines before it were refused: a line "name: reason" each; "" if none was. */
+/* Why engines before it were refused: a line "name: reason" each, and one for the engine in use where
+ * that runs another file than an ONNX file; "" if there is nothing to say. */
 IOEBSS_API const char *ioebss_model_backend_log(const ioebss_model *model);
 /* The longer side of the network's input, in pixels. */
 IOEBSS_API int32_t ioebss_model_size(const ioebss_model *model);

@@ -25,8 +25,9 @@
 //   Engines are tried in this order: "tensorrt", "tensorrt-rtx", "onnxruntime-cuda",
 //   "onnxruntime-cpu". model.backend() names the one in use, model.backend_log() says why others
 //   were refused. ioebss::Options{}.backend asks for one by name, which is never replaced by
-//   another. For CUDA, let Options::onnxruntime or the environment variable IOEBSS_ONNXRUNTIME name
-//   an ONNX Runtime with the CUDA provider.
+//   another. The first two run the engine X.tensorrt.engine or X.tensorrt-rtx.engine beside X.onnx,
+//   or the engine that is named. For onnxruntime-cuda, let Options::onnxruntime or the environment
+//   variable IOEBSS_ONNXRUNTIME name an ONNX Runtime with the CUDA provider.
 //
 // THREADS
 //   A Model may be used by many threads at once. A Session belongs to one thread at a time;
@@ -318,7 +319,8 @@ class Model {
 
     std::string name() const { return ioebss_model_name(get()); }
     std::string backend() const { return ioebss_model_backend(get()); }
-    // A line "name: reason" for each engine that was tried before and refused.
+    // A line "name: reason" for each engine that was tried before and refused, and one for the
+    // engine in use where that runs another file than an ONNX file.
     std::string backend_log() const { return ioebss_model_backend_log(get()); }
     std::int32_t size() const { return ioebss_model_size(get()); }
     bool has_previous() const { return ioebss_model_has_previous(get()) != 0; }

@@ -5,13 +5,13 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "eye.h"
 #include "manifest.h"
 
 namespace ioebss::core {
 
-constexpr const char *kInput = "input", *kOutput = "logits", *kAuto = "auto";
+constexpr const char *kInput = "input", *kOutput = "logits";
 
 // An engine with a model loaded.
 class Backend {
@@ -27,23 +27,18 @@ class Backend {
     // Throws a backend error if the engine fails, a model error if its answer has another shape.
     virtual void run(float *input, std::int64_t height, std::int64_t width,
                      float *logits) const = 0;
+
+    // Its own eye on a photo, where it prepares photos and makes masks on the GPU that it runs on;
+    // null where the host does.
+    //   longest: longer side of the network's input.
+    // Throws a backend error: it cannot be made, or the GPU has no memory left for it.
+    virtual std::unique_ptr<Eye> eye(const Photo &photo, const Manifest &manifest,
+                                     std::int64_t longest) const;
 };
 
 struct EngineOptions {
     int threads = 0;          // of the CPU; 0 leaves it to the engine
     std::string onnxruntime;  // path of the library; "" looks for it
 };
-
-struct Choice {
-    std::string name;
-    std::unique_ptr<Backend> backend;
-    std::string log;  // a line "name: reason" for each refusal before
-};
-
-// Loads a model on the engine of this name, or with "auto" on the first that works. Throws a usage
-// error: unknown name; a backend error: the engine cannot be used here, with "auto" none can; a
-// model error: the model is damaged or does not fit its manifest.
-Choice open_backend(const std::filesystem::path &model, const Manifest &manifest,
-                    const std::string &name, const EngineOptions &options);
 
 }  // namespace ioebss::core

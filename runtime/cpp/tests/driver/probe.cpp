@@ -1,4 +1,5 @@
-// A driver's library that answers as environment variables say: what the probe is tested against.
+// A driver's library that answers as environment variables say: what the probe is tested against,
+// here (with the rest of libcuda.cpp) and in tests/runtime.
 #include <cstdlib>
 #include <cstring>
 
@@ -7,6 +8,9 @@ static int number(const char *name, int otherwise) {
     return text ? std::atoi(text) : otherwise;
 }
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
 extern "C" {
 int cuInit(unsigned) { return number("TEST_CUDA_INIT", 0); }
 int cuDriverGetVersion(int *version) { return *version = number("TEST_CUDA_VERSION", 13000), 0; }
@@ -27,3 +31,6 @@ int cuGetErrorName(int code, const char **name) {
     return code == 803 ? 0 : 1;
 }
 }
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,40 @@
+// Which engine runs a model, with which file, and why (runtime/choice.py). The file that is named
+// is run, but for one case: beside an ONNX file may lie an engine for GPUs that was made from it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "backends/backend.h"
+#include "manifest.h"
+
+namespace ioebss::core {
+
+constexpr const char *kAuto = "auto";
+
+struct Choice {
+    std::string name;  // of the engine
+    std::unique_ptr<Backend> backend;
+    // A line "name: reason" for each engine that was refused before, and one for the engine in use
+    // where it runs another file than an ONNX file that was named.
+    std::string log;
+    Manifest manifest;  // of the file that is run
+};
+
+// The manifest of an ONNX file, or the one that an engine's own holds. The ONNX file is checked to
+// be what its manifest describes; engines are when they are loaded. Throws a model error: the model
+// or its manifest is missing, damaged, or they do not fit each other.
+Manifest read_model_manifest(const std::filesystem::path &model);
+
+// Where an engine that was made from an ONNX file is looked for.
+std::filesystem::path engine_path(const std::filesystem::path &model, const std::string &flavour);
+
+// Loads a model on the engine of this name, or with "auto" on the first that works.
+//   manifest: of the model, see read_model_manifest.
+// Throws a usage error: unknown name; a backend error: the engine cannot be used here, with "auto"
+// none can; a model error: a file is damaged or does not fit its manifest.
+Choice choose(const std::filesystem::path &model, const Manifest &manifest, const std::string &name,
+              const EngineOptions &options);
+
+}  // namespace ioebss::core

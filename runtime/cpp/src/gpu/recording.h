@@ -1,0 +1,33 @@
+// Work on the GPU that is done again and again (runtime/gpu/recording.py): recorded in a CUDA
+// graph, it costs one launch.
+#pragma once
+
+#include <functional>
+
+#include "gpu/driver.h"
+
+namespace ioebss::core {
+
+// The work of one kind: done plainly the first time, as libraries want it, recorded the second
+// time, and played from then on. Where it cannot be recorded it is done plainly always.
+class Recording {
+  public:
+    Recording(const Driver &driver, bool recordable) : driver_(driver), recordable_(recordable) {}
+
+    // Does the work.
+    //   work: puts it on the stream, the same each time until `forget`.
+    // Throws a backend error: the work failed.
+    void run(const std::function<void()> &work, const Stream &stream);
+
+    // The work will be another one from now on.
+    void forget();
+
+  private:
+    void record(const std::function<void()> &work, const Stream &stream);
+
+    const Driver &driver_;
+    bool recordable_, done_ = false;
+    Graph graph_;
+};
+
+}  // namespace ioebss::core
