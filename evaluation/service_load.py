@@ -80,8 +80,8 @@ def _run(arguments: argparse.Namespace) -> None:
     else:
         if arguments.sessions < 1 or arguments.minutes <= 0:
             raise UsageError("--sessions and --minutes must be positive")
-        # Fewer than come, so that some have to go.
-        options += ["--sessions", str(max(1, arguments.sessions * 4 // 5))]
+        # Hardly more than visitors at a time: what those before left behind has to go.
+        options += ["--sessions", str(arguments.sessions * 6 // 5 + 1)]
         with running_service(options) as port:
             result = asyncio.run(soak(data, port, arguments.sessions, 60 * arguments.minutes))
     command = shlex.join(["python", "-m", "ioebss.evaluation.service_load", *sys.argv[1:]])

@@ -94,6 +94,8 @@ async def _visit(
         x, y = int(rng.integers(width)), int(rng.integers(height))
         reply = await client.click(session, x, y, 1 if number == 0 else int(rng.integers(2)))
         statuses[reply.status] += 1
+        if reply.status == 404:  # others needed the room
+            return
         for target in ("undo", "redo", "reset") if rng.random() < BAD else ():
             statuses[(await client.ask("POST", f"{session}/{target}")).status] += 1
         if rng.random() < BAD:

@@ -42,18 +42,18 @@ class Bodies:
     async def _collect(self, scope: Scope, receive: Receive, parts: list[bytes]) -> bool:
         """Receives the body, its bytes counted in `_held`; False if the client went away."""
         limit = self._limit(scope["path"])
-        size, more = _declared(scope), True
-        while more and size <= limit:
+        size, more = 0, True
+        while more and max(size, _declared(scope)) <= limit:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return False
             parts.append(message.get("body", b""))
+            size += len(parts[-1])
             self._held += len(parts[-1])
             if self._held > self._settings.max_body_bytes:
                 raise ServiceError(429, "busy", "too much is arriving; try again in 1 s", 1)
-            size = max(size, sum(map(len, parts)))
             more = message.get("more_body", False)
-        if size > limit:
+        if max(size, _declared(scope)) > limit:
             raise ServiceError(413, "too_large", f"the body is larger than {limit} bytes")
         return True
 

@@ -100,10 +100,10 @@ def host_name(host: str) -> str:
 def _foreign(headers: Headers, host: str) -> bool:
     """Whether a browser says that a page from elsewhere sends this."""
     origin = headers.get("origin")
-    return origin is not None and urlsplit_safe(origin) != host.lower()
+    return origin is not None and _host_of(origin) != host.lower()
 
 
-def urlsplit_safe(origin: str) -> str:
+def _host_of(origin: str) -> str:
     """Host and port of an origin; "" if it is none."""
     try:
         return urlsplit(origin).netloc.lower()

@@ -49,6 +49,22 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn serves an application: no log of requests, no word about itself, and bounds."""
+    return uvicorn.Config(
+        app,
+        http="h11",  # httptools would be faster, but takes headers of any size into memory
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+    )
+
+
 def serve(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until SIGINT or SIGTERM. Then nothing new is accepted, and what was is answered; a
     second signal ends at once.
@@ -58,18 +74,8 @@ def serve(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> 
         listening: from `bind`.
         ready: called when requests are answered.
     """
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        h11_max_incomplete_event_size=HEADER_BYTES,
-    )
     with _stopped_quietly():
-        _Server(config, ready).run([listening])
+        _Server(server_config(app), ready).run([listening])
 
 
 class _Server(uvicorn.Server):

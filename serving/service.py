@@ -81,7 +81,11 @@ class Service:
         took = 1e3 * (time.perf_counter() - started)
         entry = Entry(session, photo, self.segmenter.size)
         self.sessions.sweep()
-        self.sessions.add(entry)
+        try:
+            self.sessions.add(entry)
+        except ServiceError:
+            session.close()
+            raise
         prepare = session.timing.prepare
         return {
             **state(entry, entry.latest),

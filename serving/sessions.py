@@ -69,9 +69,9 @@ class Entry:
         pixels = session.height * session.width
         empty = np.zeros((session.height, session.width), bool)
         self.latest = Snapshot((), 0, False, empty)
-        self._logits = 4 * network_side * network_side  # of one click
+        self._logits: int = 4 * network_side * network_side  # of one click
         # The photo's pyramid is a third of it at most; two views are kept, and two masks.
-        self._base = len(photo.data) + 4 * pixels + 6 * self._logits + 2 * pixels
+        self._base: int = len(photo.data) + 4 * pixels + 6 * self._logits + 2 * pixels
         self.used = 0.0
         self.users = 0
         self.removed = False

@@ -14,7 +14,7 @@ import uvicorn
 
 from ioebss import Segmenter
 from ioebss.serving.app import create_app
-from ioebss.serving.server import address_of, bind
+from ioebss.serving.server import address_of, bind, server_config
 from ioebss.serving.settings import Settings
 
 
@@ -37,7 +37,7 @@ class Served:
 def _served(segmenter: Segmenter, settings: Settings) -> Iterator[Served]:
     app = create_app(segmenter, settings)
     listening = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+    server = uvicorn.Server(server_config(app))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     served = Served(app, address_of(listening))

@@ -158,6 +158,26 @@ def test_a_slow_body_is_not_waited_for_for_ever(serve: Any) -> None:
     assert served.client.get("/healthz").status_code == 200
 
 
+def test_headers_without_end(served: Any) -> None:
+    """They are neither kept nor waited for."""
+    with connected(served.address) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+        with pytest.raises(ConnectionError):  # before all of it is taken
+            connection.sendall(b"X: " + b"x" * 50_000_000)
+    assert served.client.get("/healthz").status_code == 200
+
+
+def test_a_body_in_very_small_parts(serve: Any) -> None:
+    """A client that sends byte by byte costs time in proportion, not in its square."""
+    served = serve(max_photo_bytes=30_000)
+    received = exchange(
+        served.address,
+        b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n",
+    )
+    assert b" 415 " in received
+
+
 def test_all_bodies_together_are_bounded(serve: Any) -> None:
     served = serve(max_body_bytes=5000)
 

@@ -37,7 +37,7 @@ def test_schemathesis_finds_nothing(served: Any, cat: bytes, tmp_path: Path) -> 
         [
             *(sys.executable, "-m", "schemathesis.cli", "run"),
             f"{served.address}openapi.json",
-            *("--seed", "1", "--max-examples", "10", "--generation-deterministic"),
+            *("--seed", "1", "--max-examples", "6", "--generation-deterministic"),
             *("--no-color", "--continue-on-failure"),
         ],
         cwd=tmp_path,
