@@ -24,6 +24,7 @@ from ioebss.export.naming import (
     with_ending,
 )
 from ioebss.export.options import (
+    OF_BATCHES,
     OF_ENGINES,
     OF_INT8,
     OF_LOWER_PRECISION,
@@ -48,15 +49,16 @@ if TYPE_CHECKING:
     from ioebss.trainer.datasets.scene import SceneDataset
 
 DESCRIPTION = """Export a trained run to one ONNX graph (photo and clicks in, logits out) and its
-manifest; or make of a model one in lower precision, or an engine for GPUs. Everything is proven on
-real photographs first: a run's graph must equal the PyTorch model, the masks of a lower precision
-those of float32. A failed proof leaves no file.
+manifest; or make of a model one in lower precision, or an engine for GPUs; or a model repository of
+Triton Inference Server. Everything is proven on real photographs first: a run's graph must equal
+the PyTorch model, the masks of a lower precision those of float32. A failed proof leaves no file.
 """
 EPILOG = """examples:
   ioebss-export runs/mine -o mine.onnx --zoom
   ioebss-export mine.onnx --fp16
   ioebss-export mine.onnx --int8 --calibration DATA
   ioebss-export mine.onnx --fp16 --engine auto
+  ioebss-export mine.onnx --triton repository
   ioebss-export --verify mine.onnx mine.int8.cpu.onnx --data DATA --report proof  (--verify --help)
 """
 
@@ -82,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(arguments: argparse.Namespace) -> None:
     _check(arguments)
+    if _is_file(arguments) and not _makes(arguments):
+        _write_triton(arguments, [_source(arguments)])
+    else:
+        _make(arguments)
+
+
+def _make(arguments: argparse.Namespace) -> None:
     try:
         import onnx  # noqa: F401
         import torch  # noqa: F401
@@ -91,22 +100,33 @@ def _export(arguments: argparse.Namespace) -> None:
         ) from None
     progress = Progress()
     with _float32(arguments, progress) as model:
+        made = [model]
         if arguments.fp16:
             model = _export_fp16(arguments, model, progress)
+            made = [model]
         elif arguments.int8:
-            model = _export_int8(arguments, model, progress)
+            for_cpu, model = _export_int8(arguments, model, progress)
+            made = [for_cpu]
         if arguments.engine:
-            _export_engine(arguments, model, progress)
+            made.append(_export_engine(arguments, model, progress))
+        if arguments.triton:
+            _write_triton(arguments, made)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuses what would be ignored and what cannot be written, before the work is done."""
     lower = arguments.fp16 or arguments.int8
-    if _is_model(arguments):
+    if _is_file(arguments):
         _refuse(arguments, "goes with a RUN only: the model has it", OF_RUNS)
-        if not lower and not arguments.engine:
-            name = arguments.source or "the bundled model"
-            raise UsageError(f"{name} is exported already; say --fp16, --int8 or --engine")
+        name = arguments.source or "the bundled model"
+        if _is_engine(arguments) and (_makes(arguments) or not arguments.triton):
+            raise UsageError(f"{name} is an engine; all that is done with one is --triton DIR")
+        if not _makes(arguments) and not arguments.triton:
+            raise UsageError(
+                f"{name} is exported already; say --fp16, --int8, --engine or --triton"
+            )
+        if not _makes(arguments):
+            _refuse(arguments, "goes with what is made; --triton names the folder", ("output",))
     if not lower:
         _refuse(arguments, "goes with --fp16 or --int8", OF_LOWER_PRECISION)
     if not lower and not arguments.engine:
@@ -115,6 +135,8 @@ def _check(arguments: argparse.Namespace) -> None:
         _refuse(arguments, "goes with --int8", OF_INT8)
     if not arguments.engine:
         _refuse(arguments, "goes with --engine", OF_ENGINES)
+    if not arguments.engine and not arguments.triton:
+        _refuse(arguments, "goes with --engine or --triton", OF_BATCHES)
     if arguments.int8 and not arguments.calibration:
         raise UsageError(
             "--int8 needs --calibration: RANGES.json of ioebss-calibrate, or a folder of photos "
@@ -155,6 +177,20 @@ def _source(arguments: argparse.Namespace) -> Path:
 
 def _is_model(arguments: argparse.Namespace) -> bool:
     return _source(arguments).suffix == ONNX
+
+
+def _is_engine(arguments: argparse.Namespace) -> bool:
+    return _source(arguments).suffix == SUFFIX
+
+
+def _is_file(arguments: argparse.Namespace) -> bool:
+    """Whether the source is a model file, not a run."""
+    return _is_model(arguments) or _is_engine(arguments)
+
+
+def _makes(arguments: argparse.Namespace) -> bool:
+    """Whether another model file is to be made of the source, where that is one."""
+    return bool(arguments.fp16 or arguments.int8 or arguments.engine)
 
 
 def _base(arguments: argparse.Namespace) -> Path:
@@ -227,8 +263,10 @@ def _export_fp16(arguments: argparse.Namespace, model: Path, progress: Progress)
     return output
 
 
-def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress) -> Path:
-    """Writes both graphs; returns the one that engines are built of."""
+def _export_int8(
+    arguments: argparse.Namespace, model: Path, progress: Progress
+) -> tuple[Path, Path]:
+    """Writes both graphs: the one for CPUs, and the one that engines are built of."""
     from ioebss.export.int8 import export_int8, ranges_for
 
     base = _base(arguments)
@@ -247,10 +285,10 @@ def _export_int8(arguments: argparse.Namespace, model: Path, progress: Progress)
     )
     print(for_cpu)
     print(for_trt)
-    return for_trt
+    return for_cpu, for_trt
 
 
-def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progress) -> None:
+def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progress) -> Path:
     from ioebss.export.engine import export_engine, profiles_for
     from ioebss.export.engine_builder import BuildOptions
     from ioebss.export.toolchain import open_toolchain
@@ -269,6 +307,15 @@ def _export_engine(arguments: argparse.Namespace, model: Path, progress: Progres
     terms = _terms(arguments, precision, progress)
     export_engine(model, output, toolchain, terms, progress, profiles, options, arguments.cache)
     print(output)
+    return output
+
+
+def _write_triton(arguments: argparse.Namespace, models: list[Path]) -> None:
+    from ioebss.export.triton import DEFAULT_BATCH, write_repository
+
+    max_batch = DEFAULT_BATCH if arguments.max_batch is None else arguments.max_batch
+    write_repository(models, arguments.triton, max_batch)
+    print(arguments.triton)
 
 
 def _terms(arguments: argparse.Namespace, precision: str, progress: Progress) -> Terms:

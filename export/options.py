@@ -15,9 +15,9 @@ OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "li
 OF_LOWER_PRECISION = ("keep_fp32",)
 OF_PROVEN = ("data", "split", *OF_PROOFS)  # of models that are compared with others
 OF_INT8 = ("calibration", "exclude_until")
+OF_BATCHES = ("max_batch",)  # with engines and with Triton
 OF_ENGINES = (
     "sizes",
-    "max_batch",
     "workspace",
     "optimisation_level",
     "compute_capability",
@@ -32,6 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_precision(parser.add_argument_group("lower precision"))
     _add_proof(parser.add_argument_group("proof of a lower precision or an engine"))
     _add_engine(parser.add_argument_group("engines"))
+    _add_triton(parser.add_argument_group("Triton Inference Server"))
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
@@ -137,7 +138,12 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
         metavar="S,S,...",
         help="longer sides of the input to build for (256,512,768,1024 and the model's own)",
     )
-    group.add_argument("--max-batch", type=int, metavar="N", help="inputs at a time, at most (1)")
+    group.add_argument(
+        "--max-batch",
+        type=int,
+        metavar="N",
+        help="inputs at a time, at most (1; with --triton, for an ONNX file, 8)",
+    )
     group.add_argument(
         "--workspace",
         type=_at_least_one,
@@ -158,6 +164,15 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--cache", type=Path, metavar="DIR", help="of engines (ioebss/engines in ~/.cache)"
+    )
+
+
+def _add_triton(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--triton",
+        type=Path,
+        metavar="DIR",
+        help="write what is made, or the model or engine that is named, into this model repository",
     )
 
 

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 
 from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.command import run_command
-from ioebss.errors import IoebssError, OutputError, UsageError
+from ioebss.errors import IoebssError, UsageError
 from ioebss.precision import AUTO, CHOICES, INT8
 
 if TYPE_CHECKING:
+    from ioebss.coco_files import CocoFile
     from ioebss.segmenter import Segmenter
 
 RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
-KINDS = ("mask", "cutout", "overlay", "json")
+KINDS = ("mask", "cutout", "overlay", "json", "labelme", "coco")
+LABELLED_KINDS = ("labelme", "coco")
+DEFAULT_LABEL = "object"
 DESCRIPTION = "Click on an object in a photo, get its mask."
 EPILOG = """examples:
   ioebss-run photo.jpg --clicks                 # a page to click on
@@ -28,6 +31,7 @@ EPILOG = """examples:
   ioebss-run photo.jpg --clicks 320,240 --clicks 40,60,0 --format overlay
   ioebss-run photo.jpg --clicks "320,240 40,60,0" --format cutout --output object.png
   ioebss-run folder/ --clicks clicks.json --format json --output results/
+  ioebss-run folder/ --clicks clicks.json --format coco --label cat
 clicks.json holds a list of clicks, {"x": 320, "y": 240, "label": 1} or
 {"type": "point", "data": [320, 240], "label": 1}, or for several photos an object
 {"photo.jpg": [...], ...}. Label 1 is on the object, 0 off it."""
@@ -63,7 +67,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="file for one photo, folder for several (beside the photo)",
     )
-    parser.add_argument("--format", choices=KINDS, default="mask", help="of the result (mask)")
+    parser.add_argument(
+        "--format",
+        choices=KINDS,
+        default="mask",
+        help="of the result; labelme: PHOTO.json for labelme; coco: one coco.json for all (mask)",
+    )
+    parser.add_argument(
+        "--label",
+        metavar="NAME",
+        help="class of the object in labelme's and COCO's files (object)",
+    )
     parser.add_argument(
         "--start", type=Path, metavar="MASK", help="start from this mask and correct it"
     )
@@ -113,14 +127,30 @@ def _run(arguments: argparse.Namespace) -> None:
         return
     # The engine takes its time to load: everything that can be wrong before is found before.
     jobs = _jobs(arguments)
+    from ioebss.coco_files import CocoFile
+
     segmenter = _segmenter(arguments)
+    coco = None
+    if arguments.format == "coco":
+        photos = [job.photo for job in jobs]
+        coco = CocoFile(jobs[0].output, photos, arguments.label or DEFAULT_LABEL)
+    try:
+        _all(segmenter, jobs, arguments, coco)
+    finally:  # what is done is not lost with what failed or was interrupted
+        if coco is not None and coco.photos:
+            coco.write()
+
+
+def _all(
+    segmenter: Segmenter, jobs: list[_Job], arguments: argparse.Namespace, coco: CocoFile | None
+) -> None:
     if len(jobs) == 1:
-        _one(segmenter, jobs[0], arguments)
+        _one(segmenter, jobs[0], arguments, coco)
         return
     failed = 0
     for job in jobs:
         try:
-            _one(segmenter, job, arguments)
+            _one(segmenter, job, arguments, coco)
         except IoebssError as error:
             failed += 1
             print(f"ioebss-run: error: {job.photo}: {error}", file=sys.stderr)
@@ -148,9 +178,10 @@ def _show_page(arguments: argparse.Namespace) -> None:
         raise UsageError("give clicks, or --clicks with nothing after it for the page, not both")
     if len(arguments.photos) > 1 or Path(arguments.photos[0]).is_dir():
         raise UsageError("the page opens one photo; drop others onto it later")
-    if arguments.output or arguments.json or arguments.format != "mask":
+    if arguments.output or arguments.label or arguments.json or arguments.format != "mask":
         raise UsageError(
-            "--output, --format and --json are for clicks that are given; the page saves itself"
+            "--output, --format, --label and --json are for clicks that are given; "
+            "the page saves results itself"
         )
     from ioebss.image_files import read_mask, read_photo
     from ioebss.serving.open_page import check_extra, open_page
@@ -162,8 +193,11 @@ def _show_page(arguments: argparse.Namespace) -> None:
     open_page(_segmenter(arguments), photo, start)
 
 
-def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None:
+def _one(
+    segmenter: Segmenter, job: _Job, arguments: argparse.Namespace, coco: CocoFile | None
+) -> None:
     from ioebss.image_files import read_mask, read_photo
+    from ioebss.labelme_files import write_labelme
     from ioebss.replay import replay
     from ioebss.result_files import write_result
 
@@ -174,7 +208,12 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
     clicks = session.validated(job.clicks)
     mask = replay(session, clicks, start)
     milliseconds = 1e3 * (time.perf_counter() - started)
-    write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
+    if coco is not None:
+        coco.add(job.photo, mask)
+    elif arguments.format == "labelme":
+        write_labelme(job.output, job.photo, mask, arguments.label or DEFAULT_LABEL)
+    else:
+        write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
     area = int(mask.sum())
     if arguments.json:
         from ioebss.rle import box
@@ -202,6 +241,8 @@ def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None
 
 
 def _jobs(arguments: argparse.Namespace) -> list[_Job]:
+    if arguments.label is not None and arguments.format not in LABELLED_KINDS:
+        raise UsageError("--label needs --format labelme or coco: other results have no class")
     photos = _photos(arguments.photos)
     single, by_name = _clicks(arguments.clicks)
     if single and by_name:
@@ -211,23 +252,20 @@ def _jobs(arguments: argparse.Namespace) -> list[_Job]:
             f"{len(photos)} photos need clicks of their own: --clicks FILE.json with an object "
             "photo -> clicks"
         )
-    if not by_name:
-        jobs = [_Job(photos[0], single, _output(arguments, photos[0], several=False))]
-    else:
-        chosen = _named(photos, by_name, arguments.photos)
-        several = len(chosen) > 1
-        jobs = [_Job(p, by_name[p.name], _output(arguments, p, several)) for p in chosen]
-    _check_outputs(jobs, arguments)
-    if len(jobs) > 1 and arguments.output:
-        _make_folder(arguments.output)
-    return jobs
+    from ioebss.output_paths import result_paths
+
+    chosen = _named(photos, by_name, arguments.photos) if by_name else photos[:1]
+    outputs = result_paths(chosen, arguments.format, arguments.output, _inputs(arguments, chosen))
+    clicks = [by_name.get(photo.name, single) for photo in chosen]
+    return [_Job(*job) for job in zip(chosen, clicks, outputs, strict=True)]
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made a folder: {error.strerror}") from None
+def _inputs(arguments: argparse.Namespace, photos: list[Path]) -> list[Path]:
+    """Everything that was given, which no result may overwrite."""
+    clicks = [Path(text) for text in arguments.clicks if text.lower().endswith(".json")]
+    model = [arguments.model, arguments.model.with_suffix(".json")] if arguments.model else []
+    start = [arguments.start] if arguments.start else []
+    return [*photos, *clicks, *model, *start]
 
 
 def _named(
@@ -241,24 +279,6 @@ def _named(
         if not Path(text).is_dir() and Path(text).name not in by_name:
             raise UsageError(f"no clicks are given for {text}")
     return [photo for photo in photos if photo.name in by_name]
-
-
-def _check_outputs(jobs: list[_Job], arguments: argparse.Namespace) -> None:
-    """Refuses results that would land on each other or on anything that was given."""
-    clicks = [Path(text) for text in arguments.clicks if text.lower().endswith(".json")]
-    model = [arguments.model, arguments.model.with_suffix(".json")] if arguments.model else []
-    start = [arguments.start] if arguments.start else []
-    inputs = {p.resolve() for p in (*(job.photo for job in jobs), *clicks, *model, *start)}
-    outputs = set()
-    for job in jobs:
-        output = job.output.resolve()
-        if output in inputs:
-            raise UsageError(
-                f"{job.output} would overwrite what was given; choose another --output"
-            )
-        if output in outputs:
-            raise UsageError(f"two results would be {job.output}; run the photos one by one")
-        outputs.add(output)
 
 
 def _photos(given: Sequence[str]) -> list[Path]:
@@ -294,18 +314,3 @@ def _clicks(given: Sequence[str]) -> tuple[list[RawClick], dict[str, list[RawCli
         else:
             single += clicks
     return single, by_name
-
-
-def _output(arguments: argparse.Namespace, photo: Path, several: bool) -> Path:
-    from ioebss.result_files import default_path
-
-    output: Path | None = arguments.output
-    default = default_path(photo, arguments.format)
-    if output is None:
-        return default
-    if several or output.is_dir():
-        return output / default.name
-    expected = ".json" if arguments.format == "json" else ".png"
-    if output.suffix.lower() != expected:
-        raise UsageError(f"{output}: a {arguments.format} is written as {expected}")
-    return output

@@ -26,8 +26,14 @@ CLICK_COLOURS = {FOREGROUND: (46, 204, 64), 1 - FOREGROUND: (255, 65, 54)}
 
 def default_path(photo: Path, kind: str) -> Path:
     """Where a result goes unless told otherwise: `photo.mask.png` beside `photo.jpg`, as JSON
-    `photo.mask.json`, so that nobody's `photo.json` is in the way."""
-    return photo.with_name(photo.stem + (".mask.json" if kind == "json" else f".{kind}.png"))
+    `photo.mask.json`, so that nobody's `photo.json` is in the way. That is where labelme looks for
+    its own, and COCO's file is for all photos of a folder, `coco.json`."""
+    names = {
+        "json": f"{photo.stem}.mask.json",
+        "labelme": f"{photo.stem}.json",
+        "coco": "coco.json",
+    }
+    return photo.with_name(names.get(kind, f"{photo.stem}.{kind}.png"))
 
 
 def write_result(

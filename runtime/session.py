@@ -83,6 +83,11 @@ class Session:
         return tuple(step.click for step in self._undone)
 
     @property
+    def started(self) -> bool:
+        """Whether it began with a mask that was given to `reset`."""
+        return self._start is not None
+
+    @property
     def mask(self) -> NDArray[np.bool_]:
         """The current mask: bool (height, width). Without a click, the mask given to `reset`, or
         nothing."""

@@ -13,6 +13,7 @@ from ioebss.segmenter import Segmenter
 from ioebss.serving import segment_route, session_routes, system_routes
 from ioebss.serving.bodies import Bodies
 from ioebss.serving.errors import handle_errors
+from ioebss.serving.label_studio import add_label_studio
 from ioebss.serving.metrics import Measured
 from ioebss.serving.page_route import add_page
 from ioebss.serving.security import Guard
@@ -52,6 +53,7 @@ def create_app(segmenter: Segmenter, settings: Settings) -> FastAPI:
     handle_errors(app)
     for module in (session_routes, segment_route, system_routes):
         app.include_router(module.router)
+    add_label_studio(app)
     add_page(app)
     # The last is the first that a request meets.
     app.add_middleware(Bodies, settings=settings)

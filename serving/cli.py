@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from ioebss.command import run_command
@@ -11,6 +12,7 @@ from ioebss.errors import MissingExtraError, UsageError
 from ioebss.precision import AUTO, CHOICES
 
 TOKEN_VARIABLE = "IOEBSS_TOKEN"
+LABEL_STUDIO_VARIABLE = "LABEL_STUDIO_API_KEY"
 DESCRIPTION = "Serves a page to click on and an HTTP interface to programs."
 EPILOG = f"""examples:
   ioebss-serve
@@ -59,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
         help="host name that requests may come for, as a proxy passes it on; repeatable "
         "(without a token: this machine's own; with one: any)",
     )
+    parser.add_argument(
+        "--label-studio",
+        metavar="URL",
+        help="Label Studio whose tasks' photos may be fetched; its access token in the "
+        f"environment: {LABEL_STUDIO_VARIABLE} (none)",
+    )
     parser.add_argument("--sessions", type=int, default=64, help="at a time (%(default)s)")
     parser.add_argument(
         "--memory", type=int, default=2048, metavar="MIB", help="of all sessions (%(default)s)"
@@ -82,6 +90,11 @@ def _serve(arguments: argparse.Namespace) -> None:
         raise UsageError("--sessions and --memory must be 1 or more")
     settings = settings_for(
         arguments.host, token, arguments.allow_host, arguments.sessions, arguments.memory
+    )
+    settings = replace(
+        settings,
+        label_studio=arguments.label_studio,
+        label_studio_key=os.environ.get(LABEL_STUDIO_VARIABLE) or None,
     )
     with bind(arguments.host, arguments.port) as listening:
         from ioebss.segmenter import Segmenter

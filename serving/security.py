@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import re
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from ioebss.serving.settings import Settings
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 OPEN_PATHS = ("/", "/healthz")  # nothing secret: the page's own files, and that we live
 OPEN_ROOM = "/page/"
+LABEL_STUDIO_ROOM = "/label-studio/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
 HEADERS = {
@@ -77,16 +79,28 @@ class Guard:
         if scope["method"] not in SAFE_METHODS and _foreign(headers, host):
             return 403, "foreign_origin", "other web pages may not use this service", {}
         path = scope["path"]
-        if path in OPEN_PATHS or path.startswith(OPEN_ROOM) or self._knows_token(headers):
+        if path in OPEN_PATHS or path.startswith(OPEN_ROOM) or self._knows_token(headers, path):
             return None
         return 401, "token", "send Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
 
-    def _knows_token(self, headers: Headers) -> bool:
+    def _knows_token(self, headers: Headers, path: str) -> bool:
         if self._settings.token is None:
             return True
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), self._settings.token.encode())
-        return scheme.lower() == "bearer" and same
+        given = given.strip()
+        if scheme.lower() == "basic" and path.startswith(LABEL_STUDIO_ROOM):
+            given = _password(given)
+        elif scheme.lower() != "bearer":
+            return False
+        return hmac.compare_digest(given.encode(), self._settings.token.encode())
+
+
+def _password(given: str) -> str:
+    """Of basic authentication (RFC 7617), which is all that Label Studio can send."""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def host_name(host: str) -> str:

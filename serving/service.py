@@ -79,7 +79,7 @@ class Service:
         started = time.perf_counter()
         photo, session = await self.photos.run(client, partial(self._opened, data, name))
         took = 1e3 * (time.perf_counter() - started)
-        entry = Entry(session, photo, self.segmenter.size)
+        entry = Entry(session, photo, self.segmenter.size, self.settings.session_prefix)
         self.sessions.sweep()
         try:
             self.sessions.add(entry)
@@ -163,6 +163,10 @@ class Service:
             return await self._encoded(
                 partial(encode_result, kind, photo.pixels, latest.mask, latest.clicks, photo.name)
             )
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Runs a function in a thread beside the network's."""
+        return await self._encoded(work)
 
     def photo(self, name: str) -> Photo:
         """A session's photo."""

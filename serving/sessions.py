@@ -63,8 +63,8 @@ class Entry:
         bytes: that it holds, estimated from above.
     """
 
-    def __init__(self, session: Session, photo: Photo, network_side: int) -> None:
-        self.id = secrets.token_urlsafe(16)
+    def __init__(self, session: Session, photo: Photo, network_side: int, prefix: str = "") -> None:
+        self.id = prefix + secrets.token_urlsafe(16)
         self.session, self.photo = session, photo
         pixels = session.height * session.width
         empty = np.zeros((session.height, session.width), bool)

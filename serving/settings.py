@@ -27,6 +27,10 @@ class Settings:
         max_waiting: requests that wait for the network; for decoding as many.
         max_waiting_each: of them, of one session or, without a session, of one address, which
             may be a proxy's.
+        session_prefix: in front of each session's id, to tell which of several services holds it;
+            letters, digits, - and _.
+        label_studio: address of the Label Studio whose photos may be fetched; None fetches none.
+        label_studio_key: its access token.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -41,3 +45,6 @@ class Settings:
     session_seconds: float = 3600.0
     max_waiting: int = 128
     max_waiting_each: int = 32
+    session_prefix: str = ""
+    label_studio: str | None = None
+    label_studio_key: str | None = field(default=None, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -109,6 +110,27 @@ def command(tmp_path: Path) -> Command:
             timeout=240,
             check=False,
         )
+
+    return run
+
+
+ToolsPython = Callable[[str, object], object]
+
+
+@pytest.fixture(scope="session")
+def tools_python() -> ToolsPython:
+    """Runs a script with the Python that has the annotation tools' own packages: the script reads
+    JSON, what it was given, and prints JSON, which is returned."""
+    python = os.environ.get("IOEBSS_ANNOTATION_TOOLS_PYTHON")
+    if not python:
+        pytest.skip("IOEBSS_ANNOTATION_TOOLS_PYTHON is not set: .ci/annotation_tools does that")
+
+    def run(script: str, given: object) -> object:
+        done = subprocess.run(
+            [python, "-c", script], input=json.dumps(given), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     return run
 

@@ -117,6 +117,8 @@ def test_start_mask(command: Command, make_model: MakeModel, photo: Path) -> Non
         (("photo.jpg", "--clicks", "1,1", "-o", "m.jpg"), 2, "is written as .png"),
         (("photo.jpg", "--clicks", "1,1", "--backend", "abacus"), 2, "no backend 'abacus'"),
         (("photo.jpg", "--clicks", "1,1", "--format", "svg"), 2, "invalid choice"),
+        (("photo.jpg", "--clicks", "1,1", "--label", "cat"), 2, "--label needs --format"),
+        (("photo.jpg", "--clicks", "1,1", "--format", "coco", "-o", "m.png"), 2, "as .json"),
         (("photo.jpg",), 2, "--clicks"),
         (("photo.jpg", "photo.jpg", "--clicks", "1,1"), 2, "2 photos need clicks of their own"),
         ((".", "--clicks", "1,1", "-o", "x.png"), 2, "photos need clicks"),

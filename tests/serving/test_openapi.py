@@ -14,6 +14,7 @@ BEYOND_SCHEMAS = {
     "/v1/segment": [400, 415, 422],
     "/v1/sessions/{id}/start": [415, 422],
     "/v1/sessions/{id}/clicks": [422],
+    "/label-studio/predict": [422],
 }
 ACCEPTED = ["2xx", 404, 409]
 

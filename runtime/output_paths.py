@@ -1,0 +1,78 @@
+"""Where `ioebss-run` writes, and what it must never write over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ioebss.errors import OutputError, UsageError
+from ioebss.origin_mark import check_replaceable
+from ioebss.result_files import default_path
+
+JSON_KINDS = ("json", "labelme", "coco")
+MARKED_KINDS = ("labelme", "coco")  # files that people edit with other programs
+
+
+def result_paths(
+    photos: Sequence[Path], kind: str, given: Path | None, inputs: Sequence[Path]
+) -> list[Path]:
+    """The file of each photo's result; everything that can be wrong with them is found here.
+
+    A file is beside its photo, in the folder that was given, which is made if it has to hold
+    several, or for one photo the file that was given. COCO's is one file for all photos: beside the
+    first, in the folder that was given, or the file that was given.
+
+    Args:
+        photos: one or more.
+        kind: what `--format` takes.
+        given: by `--output`, or None.
+        inputs: files that must not be overwritten.
+
+    Raises:
+        UsageError: a file of another type was given, or results would land on each other or on an
+            input.
+        OutputError: the folder cannot be made, or somebody else's file lies in the way of one that
+            people edit with other programs (`ioebss.origin_mark`).
+    """
+    if kind == "coco":
+        files = [_file(photos[0], kind, given, several=False)]
+    else:
+        files = [_file(photo, kind, given, len(photos) > 1) for photo in photos]
+    _check_apart(files, inputs)
+    if kind in MARKED_KINDS:
+        for file in files:
+            check_replaceable(file)
+    if given and len(files) > 1:
+        _make_folder(given)
+    return files * len(photos) if kind == "coco" else files
+
+
+def _file(photo: Path, kind: str, given: Path | None, several: bool) -> Path:
+    default = default_path(photo, kind)
+    if given is None:
+        return default
+    if several or given.is_dir():
+        return given / default.name
+    expected = ".json" if kind in JSON_KINDS else ".png"
+    if given.suffix.lower() != expected:
+        raise UsageError(f"{given}: a {kind} is written as {expected}")
+    return given
+
+
+def _check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    taken = {path.resolve() for path in inputs}
+    seen: set[Path] = set()
+    for output in outputs:
+        path = output.resolve()
+        if path in taken:
+            raise UsageError(f"{output} would overwrite what was given; choose another --output")
+        if path in seen:
+            raise UsageError(f"two results would be {output}; run the photos one by one")
+        seen.add(path)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made a folder: {error.strerror}") from None
