@@ -119,6 +119,7 @@ def test_a_person_clicks_undoes_redoes_and_saves_what_the_command_writes(
         # Dots and outline cover some pixels; all others show the mask.
         assert (screen.tinted(cat) == masks[count]).mean() > 0.97
     assert " ms · onnxruntime" in page.inner_text("#engine")
+    assert Screen(page).at(0, 0) == screen.at(0, 0)  # nothing that is said moves the photo
 
     page.click("#undo")
     screen.settled()
@@ -334,6 +335,7 @@ def test_touch_on_a_small_screen(open_cat: Open, masks: list[np.ndarray]) -> Non
     assert [click["label"] for click in clicks] == [1, 0]
     assert abs(clicks[0]["x"] - 230) <= 1 and abs(clicks[0]["y"] - 110) <= 1
 
+    assert Screen(page).at(0, 0) == screen.at(0, 0)
     before = screen.picture()
     pinch(page, screen.at(225, 150))
     screen.settled()
