@@ -58,6 +58,8 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         )  # type: ignore[arg-type]
         page = contexts[-1].new_page()
         page.set_default_timeout(20_000)
+        # On a busy machine the browser is slow to begin intercepting: it begins here.
+        page.route("**/never-asked-for", lambda route: route.abort())
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
         return page
@@ -248,7 +250,9 @@ def test_a_busy_service_is_asked_again(open_cat: Open, masks: list[np.ndarray]) 
     busy = {"status": 429, "headers": {"Retry-After": "1"}, "body": body}
     screen.page.route(CLICKS, lambda route: route.fulfill(**busy), times=1)
     screen.page.mouse.click(*screen.at(*CAT[0][:2]))
-    expect(screen.page.locator("#notice")).to_contain_text("busy. Trying again in 1 s")
+    expect(screen.page.locator("#notice")).to_contain_text(
+        "busy. Trying again in 1 s", timeout=20_000
+    )
     screen.settled()
     assert share(masks[1]) in screen.status()
     expect(screen.page.locator("#notice")).to_be_hidden()
@@ -268,7 +272,7 @@ def test_a_click_counts_once_whatever_the_network_loses(
 
     screen.page.route(CLICKS, lose, times=1)
     screen.page.mouse.click(*screen.at(*CAT[1][:2]))
-    expect(screen.page.locator("#notice")).to_contain_text("does not answer")
+    expect(screen.page.locator("#notice")).to_contain_text("does not answer", timeout=20_000)
     screen.settled()
     assert screen.clicks() == 2
     assert share(masks[2]) in screen.status()
@@ -310,6 +314,7 @@ def test_by_the_keyboard_alone(open_cat: Open, masks: list[np.ndarray], cat: np.
     page.keyboard.press("s")
     expect(page.locator("#save-menu")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#save-menu")).to_be_hidden()
     page.keyboard.press("?")
     expect(page.locator("#help-dialog")).to_be_visible()
     expect(page.locator("#keys")).to_contain_text("move the crosshair")
