@@ -178,9 +178,10 @@ def _show_page(arguments: argparse.Namespace) -> None:
         raise UsageError("give clicks, or --clicks with nothing after it for the page, not both")
     if len(arguments.photos) > 1 or Path(arguments.photos[0]).is_dir():
         raise UsageError("the page opens one photo; drop others onto it later")
-    if arguments.output or arguments.json or arguments.format != "mask":
+    if arguments.output or arguments.label or arguments.json or arguments.format != "mask":
         raise UsageError(
-            "--output, --format and --json are for clicks that are given; the page saves itself"
+            "--output, --format, --label and --json are for clicks that are given; "
+            "the page saves results itself"
         )
     from ioebss.image_files import read_mask, read_photo
     from ioebss.serving.open_page import check_extra, open_page

@@ -192,7 +192,7 @@ export class PhotoSession {
   }
 
   #draw(number, answer) {
-    if (this.closed || number <= this.drawn) return;
+    if (number <= this.drawn) return;
     this.drawn = number;
     this.events.drawn(answer);
   }
