@@ -134,12 +134,12 @@ def parse_candidates(texts: Sequence[str], options: Options) -> list[Candidate]:
 
 def known_methods() -> list[str]:
     """Names that need no file."""
-    return [*OURS, *METHODS]
+    return list(dict.fromkeys([*OURS, *METHODS]))
 
 
 def _of_word(word: str, options: Options) -> Iterable[Candidate]:
     if word == "classical":
-        return [Candidate(name, (), options) for name in METHODS]
+        return [Candidate(name, (), options) for name in METHODS if name not in OURS]
     name, equals, files = word.partition("=")
     if equals:
         paths = tuple(Path(file) for file in files.split("+"))
