@@ -70,7 +70,7 @@ def plot_methods(path: Path, measured: Mapping[str, Sequence[Measurement]], titl
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    colours = colormaps["tab20"].colors
+    colours = colormaps["tab20"](range(20))
     for number, (name, measurements) in enumerate(measured.items()):
         ious = np.array([m.course.ious for m in measurements])
         means = [estimate(column) for column in ious.T]

@@ -77,7 +77,7 @@ class Pointing:
 
     def as_json(self) -> dict[str, Any]:
         """For a result, in words."""
-        words = {
+        words: dict[str, dict[str, Any]] = {
             CENTRE: {"click": "centre of the larger error region"},
             RANDOM: {"click": "random points on and off the object in turn", "seed": self.seed},
             TRIMAP: {"click": f"none: a trimap, unknown within {BAND} sqrt(area) of the outline"},

@@ -31,11 +31,11 @@ def measurement_of(row: Any) -> Measurement:
         DataError: it is none.
     """
     try:
-        course = Course(
-            tuple(Click(int(x), int(y), int(label)) for x, y, label in row["clicks"]),
-            *(tuple(float(v) for v in row[name]) for name in SCORES),
-            milliseconds=tuple(float(v) for v in row["milliseconds"]),
+        clicks = tuple(Click(int(x), int(y), int(label)) for x, y, label in row["clicks"])
+        ious, accuracies, boundary_ious, times = (
+            tuple(float(v) for v in row[name]) for name in (*SCORES, "milliseconds")
         )
+        course = Course(clicks, ious, accuracies, boundary_ious, times)
     except (KeyError, TypeError, ValueError):
         raise DataError("a row is no measurement of ioebss-bench") from None
     if not course.ious or len({len(getattr(course, name)) for name in SCORES}) > 1:

@@ -26,7 +26,7 @@ def plot_curves(path: Path, curves: Mapping[str, Mapping[int, float]], label: st
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    colours = colormaps["tab20"].colors
+    colours = colormaps["tab20"](range(20))
     for number, (name, curve) in enumerate(curves.items()):
         colour = colours[2 * number % 20 + number // 10 % 2]
         axes.plot(list(curve), list(curve.values()), marker=".", color=colour, label=name)
