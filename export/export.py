@@ -125,6 +125,7 @@ def _manifest(
         architecture=f"{spec.architecture}-{spec.backbone}",
         channels=CHANNELS[: spec.in_channels],
         click_radius=trained.recipe.clicks.radius,
+        planes=spec.planes,
         size_multiple=size_multiple(trained.model),
         recommended_sizes=tuple(sizes),
         precision="fp32",

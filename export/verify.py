@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ioebss.backends.onnxruntime_cpu import OnnxRuntimeCpu
+from ioebss.click_planes import add_click, click_planes
 from ioebss.export.photographs import SEED, evenly, photo_paths, seeded_click
 from ioebss.image_files import read_photo
 from ioebss.manifest import Manifest
 from ioebss.overlap import iou
-from ioebss.planes import draw
 from ioebss.progress import Progress
 from ioebss.resampling import photo_to_network, sigmoid
 
@@ -144,10 +144,11 @@ def _clicked(
     height, width = manifest.input_size(photo.shape[0], photo.shape[1], longest)
     inputs = np.zeros((1, len(manifest.channels), height, width), np.float32)
     inputs[0, :3] = photo_to_network(photo, height, width)
+    inputs[0, 3:5] = click_planes(manifest.planes, (), height, width, manifest.click_radius)
     steps = []
     for k in range(CLICKS):
         click = seeded_click(k, height, width, rng)
-        draw(inputs[0, 3:5], click.x, click.y, click.label, manifest.click_radius)
+        add_click(manifest.planes, inputs[0, 3:5], click, manifest.click_radius)
         expected = _run(reference, inputs)
         yield inputs, expected
         steps.append((inputs.copy(), expected))

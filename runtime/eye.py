@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ioebss.click_planes import click_planes
 from ioebss.clicks import Click, to_network
 from ioebss.enlargement import logits_to_mask
 from ioebss.manifest import Manifest
 from ioebss.obedience import obey
-from ioebss.planes import rasterise
 from ioebss.pyramid import Pyramid
 from ioebss.resampling import mask_to_network, moved, sigmoid
 from ioebss.windows import Window
@@ -126,7 +126,9 @@ class HostEye:
         cells = [to_cell(click, window, height, width) for click in clicks]
         inputs = np.empty((1, len(self._manifest.channels), height, width), np.float32)
         inputs[0, COLOURS] = colours
-        inputs[0, PLANES] = rasterise(cells, height, width, self._manifest.click_radius)
+        inputs[0, PLANES] = click_planes(
+            self._manifest.planes, cells, height, width, self._manifest.click_radius
+        )
         if self._manifest.has_previous:
             inputs[0, PREVIOUS] = self._previous(last, window, height, width)
         started = time.perf_counter()

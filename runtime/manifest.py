@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ioebss.atomic import write_atomically
+from ioebss.click_planes import DISCS, KINDS
 from ioebss.errors import ModelError, UsageError
 from ioebss.json_files import read_json_object
 from ioebss.json_rules import (
@@ -39,6 +40,8 @@ class Manifest:
         architecture: network and backbone, e.g. "deeplabv3plus-efficientnet_lite0".
         channels: of the graph's input, in order: the first five of `CHANNELS`, or all six.
         click_radius: r of equation 2, in network pixels, 1..64.
+        planes: what clicks are drawn as: "discs" of that radius, or "distances", as DIOS reads them
+            (`ioebss.distance_planes`); C++ and engines draw discs only.
         size_multiple: height and width of the input are multiples of this.
         recommended_sizes: longer sides of the input that the model was made for, in pixels; the
             first is what the runtime takes unless told otherwise.
@@ -63,6 +66,7 @@ class Manifest:
     precision: str
     sha256: str
     opset: int
+    planes: str = DISCS
     fixed_size: tuple[int, int] | None = None
     zoom: Zoom | None = None
     training: dict[str, Any] = field(default_factory=dict)
@@ -145,7 +149,7 @@ def manifest_from(table: dict[str, Any], path: Path) -> Manifest:
     """
     check_format(table, path, FORMAT, "a manifest")
     known = {f.name for f in fields(Manifest)}
-    optional = {"fixed_size", "zoom", "training", "metrics", "licence", "command"}
+    optional = {"planes", "fixed_size", "zoom", "training", "metrics", "licence", "command"}
     check_values(table, path, _RULES, known - optional, "export the model again")
     values = {k: v for k, v in table.items() if k in known}
     for key in ("channels", "recommended_sizes", "fixed_size"):
@@ -184,6 +188,7 @@ _RULES = (
     ("architecture", is_text, "a text"),
     ("channels", lambda v: v in (list(CHANNELS[:5]), list(CHANNELS)), f"{list(CHANNELS)} or 5"),
     ("click_radius", whole(1, MAX_RADIUS), f"a whole number from 1 to {MAX_RADIUS}"),
+    ("planes", lambda v: v in KINDS, " or ".join(KINDS)),
     ("size_multiple", whole(1, 256), "a whole number from 1 to 256"),
     ("recommended_sizes", lambda v: _sides(v, range(1, 65)), f"sides from 1 to {MAX_SIDE}"),
     ("fixed_size", lambda v: v is None or _sides(v, range(2, 3)), "null or [height, width]"),

@@ -35,7 +35,8 @@ from ioebss.trainer.recipe import Recipe, recipe_from
 from ioebss.trainer.report import Row, write_report
 from ioebss.trainer.rounds import RoundState
 from ioebss.trainer.samples import ClickSamples
-from ioebss.trainer.validation import CLICKS, validate, validation_targets
+from ioebss.trainer.stages import held_back
+from ioebss.trainer.validation import CLICKS, validate, validate_pairs, validation_targets
 
 MEASURED_SAMPLES = 128  # for the normalisation statistics of an exported model
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -136,8 +137,7 @@ class Trainer:
         """Trains until the recipe's last epoch."""
         while self.epoch < self.recipe.optimisation.epochs:
             self._run_epoch()
-            ious = self._validate()
-            self._finish_epoch(ious)
+            self._finish_epoch(self._validate())
         self.world.wait()  # until the first process has written everything
 
     def _run_epoch(self) -> None:
@@ -216,7 +216,8 @@ class Trainer:
     def _correct(self, state: RoundState, probability: Tensor, number: int) -> None:
         clicks = self.recipe.clicks
         seed = (self.recipe.seed, self.epoch, number)
-        state.add_corrections(probability, clicks.radius, seed, clicks.coarse)
+        kind = self.recipe.network.planes
+        state.add_corrections(probability, kind, clicks.radius, seed, clicks.coarse)
 
     def _inputs(self, state: RoundState) -> Tensor:
         return state.inputs(self.recipe.network.in_channels, self.world.device)
@@ -246,6 +247,8 @@ class Trainer:
     def _update(self) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
+        for parameter in held_back(self.model, self.recipe, self.epoch):
+            parameter.grad = None
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
@@ -255,8 +258,9 @@ class Trainer:
 
     # -- the end of an epoch -----------------------------------------------------------------------
 
-    def _validate(self) -> list[float]:
-        """IoU of the weights that would be exported: the averaged ones where there are."""
+    def _validate(self) -> Row:
+        """IoU of the weights that would be exported: the averaged ones where there are. `iou_k`
+        after k clicks; `pairs_iou` with the recipe's pairs, where it has them."""
         model = self.model
         # Each process has seen other photos, so its normalisation statistics are its own.
         weights = self.average.tensors if self.average else model.state_dict()
@@ -265,24 +269,28 @@ class Trainer:
             model = ClickModel(self.recipe.network)
             model.load_state_dict(weights)
             _place(model, self.world.device)
-        return validate(model, self.targets, self.recipe, self.world)
+        ious = validate(model, self.targets, self.recipe, self.world)
+        row = {f"iou_{k + 1}": iou for k, iou in enumerate(ious)}
+        if self.recipe.clicks.draws_pairs:
+            row["pairs_iou"] = validate_pairs(model, self.targets, self.recipe, self.world)
+        return row
 
-    def _finish_epoch(self, ious: list[float]) -> None:
+    def _finish_epoch(self, validated: Row) -> None:
         losses = self.world.total(torch.tensor([self.loss_sum, self.loss_count])).tolist()
         row: Row = {
             "epoch": self.epoch + 1,
             "loss": losses[0] / max(losses[1], 1),
             "learning_rate": self.learning_rate(),
             "photos_per_second": self.photos_per_second,
+            **validated,
         }
-        row.update({f"iou_{k + 1}": iou for k, iou in enumerate(ious)})
         self.rows.append(row)
         self.epoch += 1
         self.iteration, self.loss_sum, self.loss_count = 0, 0.0, 0
-        text = ", ".join(f"{iou:.4f} after {k + 1}" for k, iou in enumerate(ious))
+        text = ", ".join(f"{validated[f'iou_{k}']:.4f} after {k}" for k in range(1, CLICKS + 1))
         self.progress.say(f"epoch {self.epoch}: loss {row['loss']:.4f}, validation IoU {text}")
-        better = ious[CLICKS - 1] > self.best
-        self.best = max(self.best, ious[CLICKS - 1])
+        better = validated[f"iou_{CLICKS}"] > self.best
+        self.best = max(self.best, validated[f"iou_{CLICKS}"])
         if self.world.first:
             if better:
                 self._save_weights(row)

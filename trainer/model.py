@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ioebss.click_planes import DISTANCES
 from ioebss.trainer.networks import NetworkSpec, build_network
 
 PIXEL_MEAN, PIXEL_STD = 127.0, 128.0  # as the packaged ImageNet weights were trained with
@@ -13,8 +14,9 @@ PIXEL_MEAN, PIXEL_STD = 127.0, 128.0  # as the packaged ImageNet weights were tr
 class ClickModel(nn.Module):
     """Normalises the colour channels and runs the network of a spec.
 
-    Input: float32 (N, C, H, W): red, green, blue in 0..255, positive and negative planes in {0, 1},
-    and with six channels the previous mask's foreground probability in 0..1.
+    Input: float32 (N, C, H, W): red, green, blue in 0..255, positive and negative planes in {0, 1}
+    (or, where the spec says so, distances in 0..255, normalised as the colours are), and with six
+    channels the previous mask's foreground probability in 0..1.
     Output: (N, 2, H, W), background and foreground scores before softmax.
     """
 
@@ -25,9 +27,10 @@ class ClickModel(nn.Module):
         super().__init__()
         self.spec = spec
         self.network = build_network(spec)
-        extra = spec.in_channels - 3
-        scale = torch.tensor([1 / PIXEL_STD] * 3 + [1.0] * extra)
-        shift = torch.tensor([-PIXEL_MEAN / PIXEL_STD] * 3 + [0.0] * extra)
+        wide = 5 if spec.planes == DISTANCES else 3  # channels in 0..255
+        others = spec.in_channels - wide
+        scale = torch.tensor([1 / PIXEL_STD] * wide + [1.0] * others)
+        shift = torch.tensor([-PIXEL_MEAN / PIXEL_STD] * wide + [0.0] * others)
         self.register_buffer("scale", scale.view(1, -1, 1, 1), persistent=False)
         self.register_buffer("shift", shift.view(1, -1, 1, 1), persistent=False)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from ioebss.click_planes import DISTANCES
 from ioebss.errors import UsageError
 from ioebss.manifest import MAX_RADIUS
 from ioebss.planes import RADIUS
@@ -15,6 +16,7 @@ from ioebss.trainer.losses import LossWeights
 from ioebss.trainer.networks import NetworkSpec
 
 FOLDER = Path(__file__).parent / "recipes"
+PAIRS, DIOS = "pairs", "dios"  # ways to draw the first clicks
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class ClickRecipe:
 
     Attributes:
         radius: of the discs, in pixels of the training size.
+        sampling: of the first clicks: "pairs", or "dios" for the strategies of Xu et al. 2016.
         pairs: random foreground and background points of the first round (the paper's 15); 0 draws
             them as people start instead: mostly one click on the object, sometimes several.
         rounds: network calls per photo that train; each after the first adds a click at the error
@@ -35,11 +38,17 @@ class ClickRecipe:
     """
 
     radius: int = RADIUS
+    sampling: str = PAIRS
     pairs: int = 15
     rounds: int = 1
     later: int = 0
     coarse: float = 0.0
     elsewhere: float = 0.0
+
+    @property
+    def draws_pairs(self) -> bool:
+        """Whether the first clicks are the paper's random pairs."""
+        return self.sampling == PAIRS and self.pairs > 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,7 @@ class OptimisationRecipe:
         accumulate: backward passes per update.
         ema: decay of the averaged weights that are validated and exported; 0 for none.
         autocast: "none", "bf16" or "fp16".
+        staged: FCN-8s is trained as FCN-32s for a third of the epochs, as FCN-16s for another.
     """
 
     optimizer: str = "adam"
@@ -87,6 +97,7 @@ class OptimisationRecipe:
     epochs: int = 36
     ema: float = 0.0
     autocast: str = "none"
+    staged: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,7 @@ class Recipe:
 
 
 _CHOICES = {
+    "sampling": (PAIRS, DIOS),
     "optimizer": ("adam", "adamw"),
     "schedule": ("constant", "cosine"),
     "autocast": ("none", "bf16", "fp16"),
@@ -134,6 +146,12 @@ def _check(recipe: Recipe) -> None:
                 raise UsageError(f"{name} = {value}; it must be a number from 0")
     if recipe.network.in_channels < 6 and (recipe.clicks.coarse or recipe.clicks.elsewhere):
         raise UsageError("clicks.coarse and clicks.elsewhere need a network with six channels")
+    if recipe.clicks.sampling == DIOS and recipe.data.augment:
+        raise UsageError("clicks.sampling = dios clicks on other objects: set data.augment = false")
+    if recipe.network.planes == DISTANCES and recipe.loss.label:
+        raise UsageError("Label Loss needs discs: set loss.label = 0, or network.planes = discs")
+    if recipe.optimisation.staged and recipe.network.architecture != "fcn8s":
+        raise UsageError("optimisation.staged is for fcn8s: other networks have no such stages")
     if recipe.data.size < 32:
         raise UsageError(f"data.size = {recipe.data.size}; it must be at least 32")
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ioebss import simulation
-from ioebss.planes import draw
+from ioebss.click_planes import add_click
 
 
 @dataclass
@@ -21,7 +21,7 @@ class RoundState:
 
     Attributes:
         image: uint8 (N, 3, S, S).
-        planes: uint8 (N, 2, S, S), changed in place by `add_corrections`.
+        planes: (N, 2, S, S) as in `ClickSamples`, changed in place by `add_corrections`.
         previous: float32 (N, 1, S, S), the last round's foreground probability; before, the mask
             that the sample starts from, or zero.
         mask, void: bool (N, S, S).
@@ -57,12 +57,18 @@ class RoundState:
         return joined.to(device, memory_format=torch.channels_last)
 
     def add_corrections(
-        self, probability: Tensor, radius: int, seed: tuple[int, ...], coarse: float = 0.0
+        self,
+        probability: Tensor,
+        kind: str,
+        radius: int,
+        seed: tuple[int, ...],
+        coarse: float = 0.0,
     ) -> None:
         """Feeds the prediction back and clicks once on each photo's error.
 
         Args:
             probability: (N, S, S), the foreground probability just predicted.
+            kind: of the planes, one of `ioebss.click_planes.KINDS`.
             radius: of the disc.
             seed: (seed, epoch, round); with the sample's position it determines the click.
             coarse: probability that the prediction is fed back coarse, and no click is added.
@@ -70,9 +76,12 @@ class RoundState:
         self.previous = probability.detach().float().cpu().unsqueeze(1).clone()
         with ThreadPoolExecutor(min(self.mask.shape[0], os.cpu_count() or 1)) as pool:
             # OpenCV and NumPy let other threads run; a GPU would wait long for them one by one.
-            list(pool.map(lambda i: self._correct(i, radius, seed, coarse), range(len(self.mask))))
+            count = range(len(self.mask))
+            list(pool.map(lambda i: self._correct(i, kind, radius, seed, coarse), count))
 
-    def _correct(self, i: int, radius: int, seed: tuple[int, ...], coarse: float) -> None:
+    def _correct(
+        self, i: int, kind: str, radius: int, seed: tuple[int, ...], coarse: float
+    ) -> None:
         rng = np.random.default_rng([*seed, int(self.position[i])])
         if rng.random() < coarse:
             self.previous[i, 0] = _coarsened(self.previous[i, 0], rng)
@@ -81,7 +90,7 @@ class RoundState:
         valid = ~self.void[i].numpy()
         click = simulation.correction_click(prediction, self.mask[i].numpy(), valid, rng)
         if click:
-            draw(self.planes[i].numpy(), click.x, click.y, click.label, radius)
+            add_click(kind, self.planes[i].numpy(), click, radius)
 
 
 def _coarsened(probability: Tensor, rng: np.random.Generator) -> Tensor:

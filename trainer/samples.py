@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ioebss import simulation
+from ioebss.click_planes import DISCS, click_planes
 from ioebss.clicks import Click
-from ioebss.planes import rasterise
 from ioebss.trainer.damage import damaged
 from ioebss.trainer.datasets.scene import SceneDataset
 from ioebss.trainer.datasets.transforms import (
@@ -25,7 +25,8 @@ from ioebss.trainer.datasets.transforms import (
     paste,
     random_crop,
 )
-from ioebss.trainer.recipe import Recipe
+from ioebss.trainer.dios_clicks import dios_clicks
+from ioebss.trainer.recipe import DIOS, Recipe
 
 MIN_VISIBLE = 50  # pixels of the object that a crop must hold
 ATTEMPTS = 4
@@ -37,7 +38,8 @@ class ClickSamples(Dataset[dict[str, Tensor]]):
 
     An item is a dict of
         image: uint8 (3, S, S), RGB;
-        planes: uint8 (2, S, S), positive and negative discs of the first round's clicks;
+        planes: (2, S, S), positive and negative, of the first round's clicks: discs as uint8, or
+            distances as float32;
         mask: bool (S, S), the object;
         void: bool (S, S), pixels that count nowhere;
         previous: bool (S, S), the mask that the sample starts from, mostly empty;
@@ -71,7 +73,10 @@ class ClickSamples(Dataset[dict[str, Tensor]]):
         else:
             clicks = first_round(target, self.recipe, rng)
         size = self.recipe.data.size
-        planes = rasterise(clicks, size, size, self.recipe.clicks.radius).astype(np.uint8)
+        kind = self.recipe.network.planes
+        planes: NDArray[Any] = click_planes(kind, clicks, size, size, self.recipe.clicks.radius)
+        if kind == DISCS:
+            planes = planes.astype(np.uint8)  # a quarter of the memory
         return {
             "image": _tensor(target.image).permute(2, 0, 1).contiguous(),
             "planes": _tensor(planes),
@@ -102,10 +107,12 @@ class ClickSamples(Dataset[dict[str, Tensor]]):
 def first_round(target: Target, recipe: Recipe, rng: np.random.Generator) -> list[Click]:
     """The clicks that a sample starts with.
 
-    The paper's random pairs; or, with `pairs = 0`, one click on the object (two times in three,
-    then half of the time in its very centre), else one to four random points on it and up to four
-    off it.
+    Those of DIOS; or the paper's random pairs; or, with `pairs = 0`, one click on the object (two
+    times in three, then half of the time in its very centre), else one to four random points on it
+    and up to four off it.
     """
+    if recipe.clicks.sampling == DIOS:
+        return dios_clicks(target, rng)
     if recipe.clicks.pairs:
         return simulation.random_pairs(target.mask, ~target.void, recipe.clicks.pairs, rng)
     valid = ~target.void

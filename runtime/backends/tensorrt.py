@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ioebss.click_planes import DISCS
 from ioebss.engine_files import (
     SUFFIX,
     TENSORRT,
@@ -48,6 +49,8 @@ class _Engine:
     def __init__(self, model: Path, manifest: Manifest, threads: int | None = None) -> None:
         if model.suffix != SUFFIX:
             raise BackendError(f"{model.name} is no engine; ioebss-export --engine builds one")
+        if manifest.planes != DISCS:
+            raise BackendError(f"engines draw {DISCS}; this model reads {manifest.planes}")
         gpu = require_gpu()
         library = import_library(self.name)
         self._path, self._manifest = model, read_engine_manifest(model)

@@ -27,12 +27,14 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
         {"margin": st.floats(0, 11), "keep": st.floats(0, 3), "min_side": st.integers(0, 5000)},
         optional={"first": st.one_of(st.integers(0, 2), st.floats(0, 1.5)), "x": st.none()},
     ),
-    st.sampled_from(["fp32", "fp16", "int8", "a" * 64, "A" * 64, "é" * 10_000, "é" * 10_001]),
+    st.sampled_from(
+        ["discs", "fp32", "fp16", "int8", "a" * 64, "A" * 64, "é" * 10_000, "é" * 10_001]
+    ),
 )
 KEYS = (
     *("name", "architecture", "channels", "click_radius", "size_multiple", "recommended_sizes"),
     *("precision", "opset", "fixed_size", "zoom", "training", "metrics", "licence", "command"),
-    *("format", "unknown"),
+    *("format", "planes", "unknown"),
 )
 
 

@@ -20,11 +20,19 @@ MIN_OBJECT_PIXELS = 100
 
 @dataclass(frozen=True)
 class Target:
-    """A photo and the one object to extract. image uint8 (H, W, 3); mask, void bool (H, W)."""
+    """A photo and the one object to extract.
+
+    Attributes:
+        image: uint8 (H, W, 3).
+        mask, void: bool (H, W).
+        others: uint8 (H, W), labels of the scene's other objects, 0 elsewhere; None where they are
+            not known: after what changes the scene.
+    """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
     void: NDArray[np.bool_]
+    others: NDArray[np.uint8] | None = None
 
 
 def choose_target(scene: Scene, rng: np.random.Generator, component: float = 0.0) -> Target:
@@ -40,9 +48,10 @@ def choose_target(scene: Scene, rng: np.random.Generator, component: float = 0.0
     if not objects:
         return Target(scene.image, np.zeros_like(void), void)
     mask = scene.labels == rng.choice(objects)
+    others = np.where(mask | void, 0, scene.labels).astype(np.uint8)
     if rng.random() < component:
         mask = _one_component(mask, rng)
-    return Target(scene.image, mask, void)
+    return Target(scene.image, mask, void, others)
 
 
 def _one_component(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -162,7 +171,11 @@ def fit(target: Target, size: int, mirror: bool = False) -> Target:
     void = cv2.resize(target.void.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
     step = -1 if mirror else 1
     solid = (mask > 0.5) & (void == 0)
-    return Target(image[:, ::step], solid[:, ::step], (void != 0)[:, ::step])
+    others: NDArray[Any] | None = target.others
+    if others is not None:
+        others = cv2.resize(others, (size, size), interpolation=cv2.INTER_NEAREST)
+        others = np.where(solid, 0, others)[:, ::step]
+    return Target(image[:, ::step], solid[:, ::step], (void != 0)[:, ::step], others)
 
 
 def jitter_colours(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from ioebss.click_planes import DISCS, KINDS
 from ioebss.errors import UsageError
 from ioebss.trainer.networks import efficientnet_lite, resnet
 from ioebss.trainer.networks.deeplabv3plus import Backbone, DeepLabV3Plus
@@ -24,7 +25,9 @@ class NetworkSpec:
         architecture: one of `ARCHITECTURES`.
         backbone: one of `BACKBONES`; `fcn8s` takes "vgg16".
         in_channels: 5 (RGB, positive, negative) or 6 (and the previous mask).
-        output_stride: 8, 16 or 32; DeepLabv3+ only, as are the widths.
+        output_stride: 8, 16 or 32; DeepLabv3+ only, as are the channels below.
+        planes: what clicks are drawn as: "discs", or "distances" as in DIOS.
+        width: share of VGG-16's channels, 0 to 1; `fcn8s` only.
     """
 
     architecture: str = "deeplabv3plus"
@@ -34,6 +37,8 @@ class NetworkSpec:
     aspp_channels: int = 256
     low_channels: int = 48
     decoder_channels: int = 256
+    planes: str = DISCS
+    width: float = 1.0
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:
@@ -48,6 +53,10 @@ class NetworkSpec:
             )
         if self.in_channels not in (5, 6):
             raise UsageError(f"network.in_channels is {self.in_channels}; it must be 5 or 6")
+        if self.planes not in KINDS:
+            raise UsageError(f"network.planes is {self.planes!r}; choose one of {', '.join(KINDS)}")
+        if not 0 < self.width <= 1 or (self.width != 1 and self.architecture != "fcn8s"):
+            raise UsageError(f"network.width is {self.width}; fcn8s takes 0 to 1, all others 1")
         for name in ("aspp_channels", "low_channels", "decoder_channels"):
             if getattr(self, name) < 1:
                 raise UsageError(f"network.{name} is {getattr(self, name)}; it must be at least 1")
@@ -67,7 +76,7 @@ def build_backbone(name: str, in_channels: int, output_stride: int) -> Backbone:
 def build_network(spec: NetworkSpec) -> nn.Module:
     """The network of a spec, randomly initialised: (N, in_channels, H, W) -> (N, 2, H, W)."""
     if spec.architecture == "fcn8s":
-        return FCN8s(spec.in_channels)
+        return FCN8s(spec.in_channels, spec.width)
     return DeepLabV3Plus(
         build_backbone(spec.backbone, spec.in_channels, spec.output_stride),
         spec.output_stride,

@@ -124,6 +124,8 @@ constexpr std::array kRules{
          "a whole number from 1 to 256"},
     Rule{"fixed_size", false, [](const Json &v) { return v.is_null() || are_sides(v, 2, 2); },
          "null or [height, width]"},
+    Rule{"planes", false, [](const Json &v) { return v == "discs"; },
+         "discs: libioebss draws no others, the Python package does"},
     Rule{"zoom", false, is_zoom,
          "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1)"},
     Rule{"training", false, [](const Json &v) { return v.is_object(); }, "an object"},
