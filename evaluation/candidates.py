@@ -15,7 +15,7 @@ from ioebss.engine_files import SUFFIX as ENGINE
 from ioebss.errors import UsageError
 from ioebss.evaluation.methods import METHODS, make_method
 from ioebss.evaluation.protocol import Method
-from ioebss.manifest import sha256_of
+from ioebss.manifest import Manifest, sha256_of
 from ioebss.precision import EXACT
 from ioebss.segmenter import BUNDLED, BUNDLED_INT8, Segmenter
 
@@ -84,7 +84,9 @@ class Candidate:
         if self.files:
             from ioebss.evaluation.methods.checkpoint import CheckpointMethod
 
-            return CheckpointMethod(self.files[0], threads=self.options.threads)
+            return CheckpointMethod(
+                self.files[0], threads=self.options.threads, size=self.options.size
+            )
         return make_method(self.name)
 
     def setup(self, method: Method) -> dict[str, Any]:
@@ -93,17 +95,18 @@ class Candidate:
         Args:
             method: as opened.
         """
-        if isinstance(method, Segmenter):
-            manifest = method.manifest
+        manifest = getattr(method, "manifest", None)
+        if isinstance(manifest, Manifest):
+            zoom, backend = getattr(method, "zoom", None), getattr(method, "backend", None)
             return {
                 "name": manifest.name,
                 "architecture": manifest.architecture,
                 "precision": manifest.precision,
                 "sha256": manifest.sha256,
-                "size": method.size,
-                "zoom": asdict(method.zoom) if method.zoom else None,
-                "flip": method.flip,
-                "backend": method.backend,
+                "size": getattr(method, "size", None),
+                "zoom": asdict(zoom) if zoom else None,
+                "flip": getattr(method, "flip", False),
+                "backend": getattr(backend, "name", backend),
                 "threads": self.options.threads,
             }
         shas = {path.name: sha256_of(path) for path in self.files if path.is_file()}

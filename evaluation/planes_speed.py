@@ -13,27 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.clicks import BACKGROUND, FOREGROUND, Click
+from ioebss.distance_planes import FARTHEST
 from ioebss.evaluation.speed import Times
-from ioebss.planes import rasterise
+from ioebss.planes import plane_of, rasterise
 from ioebss.progress import Progress
 
 Planes = Callable[[Sequence[Click], int, int], NDArray[np.float32]]
 
 
-def distance_planes(clicks: Sequence[Click], height: int, width: int) -> NDArray[np.float32]:
-    """Distance in pixels to the nearest click of either label, 255 at most: float32 (2, H, W)."""
-    planes = np.full((2, height, width), 255, np.float32)
-    for number, label in enumerate((FOREGROUND, BACKGROUND)):
+def opencv_distances(clicks: Sequence[Click], height: int, width: int) -> NDArray[np.float32]:
+    """Distance in pixels to the nearest click of either label, 255 at most: float32 (2, H, W), as
+    fast as OpenCV makes it. `ioebss.distance_planes` makes the values exact, which takes longer."""
+    planes = np.full((2, height, width), FARTHEST, np.float32)
+    for label in (FOREGROUND, BACKGROUND):
         free = np.ones((height, width), np.uint8)
         for click in clicks:
             if click.label == label:
                 free[click.y, click.x] = 0
         if not free.all():
-            planes[number] = cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.minimum(planes, 255, out=planes)
+            planes[plane_of(label)] = cv2.distanceTransform(
+                free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+            )
+    return np.minimum(planes, FARTHEST, out=planes)
 
 
-KINDS: dict[str, Planes] = {"discs": rasterise, "distances": distance_planes}
+KINDS: dict[str, Planes] = {"discs": rasterise, "distances": opencv_distances}
 
 
 def measure_planes(

@@ -31,6 +31,7 @@ EPILOG = """examples:
   ioebss-run photo.jpg --clicks 320,240
   ioebss-run photo.jpg --clicks 320,240 --clicks 40,60,0 --format overlay
   ioebss-run photo.jpg --clicks "320,240 40,60,0" --format cutout --output object.png
+  ioebss-run photo.jpg --trimap scribbles.png
   ioebss-run folder/ --clicks clicks.json --format json --output results/
 clicks.json holds a list of clicks, {"x": 320, "y": 240, "label": 1} or
 {"type": "point", "data": [320, 240], "label": 1}, or for several photos an object
@@ -50,12 +51,20 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="photo, or folder of photos")
-    parser.add_argument(
+    object_ = parser.add_mutually_exclusive_group(required=True)
+    object_.add_argument(
         "--clicks",
         action="append",
-        required=True,
+        default=[],
         metavar="X,Y[,LABEL]",
         help="a click, several in quotes, or a .json file; repeatable",
+    )
+    object_.add_argument(
+        "--trimap",
+        type=Path,
+        metavar="GREY",
+        help="a trimap or scribbles of the photo's size instead of clicks: a grey picture, 255 on "
+        "the object, 0 off it, anything else unknown",
     )
     parser.add_argument(
         "--output",
@@ -139,13 +148,18 @@ def _run(arguments: argparse.Namespace) -> None:
 def _one(segmenter: Segmenter, job: _Job, arguments: argparse.Namespace) -> None:
     from ioebss.image_files import read_mask, read_photo
     from ioebss.result_files import write_result
+    from ioebss.trimaps import clicks_of_trimap, read_trimap
 
     photo = read_photo(job.photo)
     started = time.perf_counter()
     session = segmenter.open(photo)
-    start = read_mask(arguments.start) if arguments.start else None
-    clicks = session.validated(job.clicks)
-    mask = _mask(session, clicks, start)
+    if arguments.trimap:
+        trimap = read_trimap(arguments.trimap)
+        mask, clicks = session.predict_trimap(trimap), clicks_of_trimap(trimap)
+    else:
+        start = read_mask(arguments.start) if arguments.start else None
+        clicks = session.validated(job.clicks)
+        mask = _mask(session, clicks, start)
     milliseconds = 1e3 * (time.perf_counter() - started)
     write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
     area = int(mask.sum())
@@ -190,6 +204,8 @@ def _mask(
 
 def _jobs(arguments: argparse.Namespace) -> list[_Job]:
     photos = _photos(arguments.photos)
+    if arguments.trimap and (len(photos) > 1 or arguments.start):
+        raise UsageError("--trimap describes one photo, without --start; run photos one by one")
     single, by_name = _clicks(arguments.clicks)
     if single and by_name:
         raise UsageError("give either clicks for one photo or a file for several, not both")
@@ -234,8 +250,8 @@ def _check_outputs(jobs: list[_Job], arguments: argparse.Namespace) -> None:
     """Refuses results that would land on each other or on anything that was given."""
     clicks = [Path(text) for text in arguments.clicks if text.lower().endswith(".json")]
     model = [arguments.model, arguments.model.with_suffix(".json")] if arguments.model else []
-    start = [arguments.start] if arguments.start else []
-    inputs = {p.resolve() for p in (*(job.photo for job in jobs), *clicks, *model, *start)}
+    masks = [path for path in (arguments.start, arguments.trimap) if path]
+    inputs = {p.resolve() for p in (*(job.photo for job in jobs), *clicks, *model, *masks)}
     outputs = set()
     for job in jobs:
         output = job.output.resolve()

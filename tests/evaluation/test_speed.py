@@ -17,7 +17,7 @@ from ioebss import Segmenter
 from ioebss.errors import DataError, ModelError
 from ioebss.evaluation.cli import main
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
-from ioebss.evaluation.planes_speed import distance_planes, random_points
+from ioebss.evaluation.planes_speed import opencv_distances, random_points
 from ioebss.evaluation.speed import (
     LATER_CLICKS,
     STAGES,
@@ -92,12 +92,12 @@ def test_a_slow_method_keeps_what_its_budget_allowed() -> None:
 
 def test_distance_planes_equal_the_distance_to_every_click() -> None:
     clicks = random_points(300, 6)
-    planes = distance_planes(clicks, 300, 300)
+    planes = opencv_distances(clicks, 300, 300)
     ys, xs = np.mgrid[:300, :300]
     for plane, label in zip(planes, (1, 0), strict=True):
         every = [np.hypot(ys - c.y, xs - c.x) for c in clicks if c.label == label]
         assert np.allclose(plane, np.minimum(np.min(every, axis=0), 255), atol=1e-3)
-    assert (distance_planes(clicks[:1], 300, 300)[1] == 255).all()
+    assert (opencv_distances(clicks[:1], 300, 300)[1] == 255).all()
 
 
 def test_times() -> None:
