@@ -30,6 +30,7 @@ from ioebss.manifest import (
     write_manifest,
 )
 from ioebss.progress import Progress
+from ioebss.trainer import checkpoint
 from ioebss.windows import Zoom
 
 DEFAULT_LICENCE = "unstated"
@@ -65,8 +66,7 @@ def export_model(
     """
     check_output(output)
     trained = load_trained(run)
-    step = size_multiple(trained.model)
-    sizes = sizes or [size or round(trained.recipe.data.size / step) * step]
+    sizes = sizes or [size or training_side(trained)]
     for side in sizes:
         check_side(trained.model, side)
     pictures = photos_in(photos)
@@ -74,7 +74,10 @@ def export_model(
         graph = Path(folder) / output.name
         progress.say(f"exporting {trained.recipe.name} to ONNX, opset {OPSET}")
         export_graph(trained.model, graph, size)
-        manifest = _manifest(trained, graph, size, sizes, zoom, described)
+        opset = next(
+            o.version for o in onnx.load(graph).opset_import if o.domain in ("", "ai.onnx")
+        )
+        manifest = _manifest(trained, sha256_of(graph), opset, size, sizes, zoom, described)
         reference = DeployedModel(trained.model).eval()
         proof = verify(reference, graph, manifest, pictures, progress, thresholds)
         progress.say(table(proof, thresholds))
@@ -87,6 +90,29 @@ def export_model(
         write_atomically(output, lambda path: shutil.copyfile(graph, path))
         write_manifest(manifest, output)
     return proof
+
+
+def training_side(trained: Trained) -> int:
+    """The training size, rounded to what the model takes, in pixels."""
+    step = size_multiple(trained.model)
+    return max(1, round(trained.recipe.data.size / step)) * step
+
+
+def manifest_of_run(run: Path, trained: Trained, zoom: Zoom | None = None) -> Manifest:
+    """What the manifest of an export would say, of a run that is not exported. Its sha256 is that
+    of the file of weights.
+
+    Args:
+        run: as it was loaded.
+        trained: what was loaded.
+        zoom: how the runtime zooms in on the object; None leaves it at the whole photo.
+
+    Raises:
+        ModelError: the run is gone.
+    """
+    weights, _ = checkpoint.find(run, checkpoint.WEIGHTS)
+    sides = [training_side(trained)]
+    return _manifest(trained, sha256_of(weights), OPSET, None, sides, zoom, {})
 
 
 def check_output(output: Path) -> None:
@@ -113,7 +139,8 @@ def check_output(output: Path) -> None:
 
 def _manifest(
     trained: Trained,
-    graph: Path,
+    sha256: str,
+    opset: int,
     size: int | None,
     sizes: list[int],
     zoom: Zoom | None,
@@ -129,8 +156,8 @@ def _manifest(
         size_multiple=size_multiple(trained.model),
         recommended_sizes=tuple(sizes),
         precision="fp32",
-        sha256=sha256_of(graph),
-        opset=next(o.version for o in onnx.load(graph).opset_import if o.domain in ("", "ai.onnx")),
+        sha256=sha256,
+        opset=opset,
         fixed_size=(size, size) if size else None,
         zoom=zoom,
         training=trained.training,

@@ -29,6 +29,21 @@ _TURNS: dict[object, Image.Transpose] = {
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, MemoryError)
 
 
+def check_photo(photo: NDArray[np.uint8]) -> None:
+    """Refuses an array that is no photo: it must be RGB uint8 (H, W, 3).
+
+    Raises:
+        ImageError: another type or shape, or more than `MAX_PIXELS` pixels.
+    """
+    if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8:
+        kind = getattr(photo, "dtype", type(photo).__name__)
+        raise ImageError(f"a photo is a path or a uint8 array, not {kind}")
+    if photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
+        raise ImageError(f"a photo array has shape (height, width, 3), not {photo.shape}")
+    if photo.shape[0] * photo.shape[1] > MAX_PIXELS:
+        raise ImageError(f"the photo has more than {MAX_PIXELS} pixels; scale it down")
+
+
 def read_photo(path: str | Path) -> NDArray[np.uint8]:
     """Reads a JPEG, PNG, WebP, BMP or TIFF photo as it is meant to be seen.
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ioebss.backends import AUTO
 from ioebss.choice import open_model, read_model_manifest
-from ioebss.errors import ImageError, UsageError
-from ioebss.image_files import MAX_PIXELS, read_photo
+from ioebss.errors import UsageError
+from ioebss.image_files import check_photo, read_photo
 from ioebss.manifest import MAX_SIDE, Manifest
 from ioebss.precision import cpu_int8_path
 from ioebss.session import Session
@@ -92,13 +92,7 @@ class Segmenter:
         """
         if isinstance(photo, str | Path):
             photo = read_photo(photo)
-        elif not isinstance(photo, np.ndarray) or photo.dtype != np.uint8:
-            kind = getattr(photo, "dtype", type(photo).__name__)
-            raise ImageError(f"a photo is a path or a uint8 array, not {kind}")
-        elif photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
-            raise ImageError(f"a photo array has shape (height, width, 3), not {photo.shape}")
-        elif photo.shape[0] * photo.shape[1] > MAX_PIXELS:
-            raise ImageError(f"the photo has more than {MAX_PIXELS} pixels; scale it down")
+        check_photo(photo)
         return Session(photo, self.manifest, self._backend, self.size, self.zoom, self.flip)
 
 

@@ -55,6 +55,15 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         ModelError: nothing there, damaged, or written by a newer version.
     """
+    tensors, state = find(path, kind)
+    try:
+        return load_file(tensors), state
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{tensors} cannot be read: {error}") from None
+
+
+def find(path: Path, kind: str) -> tuple[Path, dict[str, Any]]:
+    """File of tensors, unread, and state of a checkpoint; see `load`."""
     path = path / f"{kind}.json" if path.is_dir() else path
     if not path.is_file():
         raise ModelError(f"{path} does not exist: there is no {kind} to read")
@@ -67,7 +76,4 @@ def load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     name = state.get("file")
     if not isinstance(name, str) or Path(name).name != name:
         raise ModelError(f"{path} names no tensor file beside it; it is damaged")
-    try:
-        return load_file(path.parent / name), state
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path.parent / name} cannot be read: {error}") from None
+    return path.parent / name, state

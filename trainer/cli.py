@@ -23,7 +23,9 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ioebss-train", description=DESCRIPTION)
     parser.add_argument(
-        "--recipe", default="default", help='"default", "paper", or the path of a .toml file'
+        "--recipe",
+        default="default",
+        help='"default", "paper", "dios", "convergence", or the path of a .toml file',
     )
     parser.add_argument(
         "--data",

@@ -217,7 +217,7 @@ class Trainer:
         clicks = self.recipe.clicks
         seed = (self.recipe.seed, self.epoch, number)
         kind = self.recipe.network.planes
-        state.add_corrections(probability, kind, clicks.radius, seed, clicks.coarse)
+        state.add_corrections(probability, clicks.radius, seed, clicks.coarse, kind)
 
     def _inputs(self, state: RoundState) -> Tensor:
         return state.inputs(self.recipe.network.in_channels, self.world.device)

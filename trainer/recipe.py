@@ -157,7 +157,7 @@ def _check(recipe: Recipe) -> None:
 
 
 def load_recipe(name_or_path: str, overrides: list[str] | None = None) -> Recipe:
-    """A recipe by name ("paper", "default") or path of a TOML file.
+    """A recipe by name (of `FOLDER`: "paper", "default") or path of a TOML file.
 
     Args:
         overrides: "section.key=value" or "key=value" with the value in TOML; they replace what the

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ioebss import simulation
-from ioebss.click_planes import add_click
+from ioebss.click_planes import DISCS, add_click
 
 
 @dataclass
@@ -59,19 +59,19 @@ class RoundState:
     def add_corrections(
         self,
         probability: Tensor,
-        kind: str,
         radius: int,
         seed: tuple[int, ...],
         coarse: float = 0.0,
+        kind: str = DISCS,
     ) -> None:
         """Feeds the prediction back and clicks once on each photo's error.
 
         Args:
             probability: (N, S, S), the foreground probability just predicted.
-            kind: of the planes, one of `ioebss.click_planes.KINDS`.
             radius: of the disc.
             seed: (seed, epoch, round); with the sample's position it determines the click.
             coarse: probability that the prediction is fed back coarse, and no click is added.
+            kind: of the planes, one of `ioebss.click_planes.KINDS`.
         """
         self.previous = probability.detach().float().cpu().unsqueeze(1).clone()
         with ThreadPoolExecutor(min(self.mask.shape[0], os.cpu_count() or 1)) as pool:

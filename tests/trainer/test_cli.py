@@ -26,7 +26,7 @@ def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--recipe", "none"], 2, "default, paper"),
+        (["--recipe", "none"], 2, "default, dios, paper"),
         (["--workers", "-1"], 2, "--workers -1"),
         (["--set", "clicks.colour=1"], 2, "unknown key clicks.colour"),
         (["--train-split", "trainval"], 1, "splits that exist: train, val"),

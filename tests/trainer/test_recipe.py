@@ -108,7 +108,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_no_such_recipe_lists_those_there_are() -> None:
-    with pytest.raises(UsageError, match="default, paper"):
+    with pytest.raises(UsageError, match="convergence, default, dios, paper"):
         load_recipe("papre")
 
 

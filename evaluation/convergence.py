@@ -1,0 +1,188 @@
+"""Convergence with and without Label Loss (table 4 and figure 5 of Wang et al. 2020): the same
+network, data and seeds, trained twice by `ioebss-train`'s own loop, validated as it goes.
+
+    python -m ioebss.evaluation.convergence --data DIR --out DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ioebss.command import run_command
+from ioebss.errors import MissingExtraError, UsageError
+from ioebss.evaluation.convergence_report import Curve, write_convergence
+from ioebss.progress import Progress
+from ioebss.trainer.datasets import open_dataset
+from ioebss.trainer.datasets.scene import SceneDataset
+
+if TYPE_CHECKING:
+    from ioebss.trainer.recipe import Recipe
+
+RECIPE = "convergence"
+SEEDS = (0, 1, 2)
+WITH, WITHOUT = "with-label-loss", "without-label-loss"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What is learnt from and validated on: folders of photos as for `ioebss-train`, and lists."""
+
+    folders: tuple[Path, ...]
+    train: str = "train"
+    val: str = "val"
+
+
+def run_convergence(
+    recipe: Recipe,
+    lists: Lists,
+    out: Path,
+    seeds: Sequence[int] = SEEDS,
+    progress: Progress | None = None,
+    device: str = "auto",
+    workers: int = 1,
+    checkpoint_every: float = 120.0,
+) -> list[Curve]:
+    """Trains every seed with and without Label Loss, and writes `convergence.md`, `.csv` and `.png`
+    after every training. What was interrupted goes on where it was; what is finished is not
+    repeated.
+
+    Args:
+        recipe: with Label Loss; its seed is replaced.
+        lists: the data.
+        out: folder; each training is a run in a folder of its own there, `with-label-loss-SEED` or
+            `without-label-loss-SEED`, which `ioebss-train` could go on with.
+        seeds: at least one, none twice.
+        device: "auto", "cpu" or "cuda".
+        workers: processes that make samples.
+        checkpoint_every: seconds between checkpoints.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+        UsageError: no seed, one that comes twice, a recipe without Label Loss, or a folder that
+            holds the run of another recipe or is in use.
+        DataError: the data cannot be read.
+        ModelError: a checkpoint is damaged.
+        OutputError: nothing can be written there.
+    """
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise UsageError(f"seeds {list(seeds)}: give at least one, and none twice")
+    if not recipe.loss.label:
+        raise UsageError(f"the recipe {recipe.name} has no Label Loss to leave out: loss.label = 0")
+    progress = progress or Progress(quiet=True)
+    folders = list(lists.folders)
+    train, val = open_dataset(folders, lists.train), open_dataset(folders, lists.val)
+    curves: list[Curve] = []
+    for seed in seeds:
+        for kind in (WITH, WITHOUT):
+            progress.say(f"{kind}, seed {seed}")
+            run = out / f"{kind}-{seed}"
+            mine = _recipe_of(recipe, kind, seed)
+            names = [path.resolve().name for path in folders]
+            rows = _train(mine, train, val, run, names, progress, device, workers, checkpoint_every)
+            curves.append(Curve(kind, seed, rows))
+            write_convergence(out, curves)
+    return curves
+
+
+def _recipe_of(recipe: Recipe, kind: str, seed: int) -> Recipe:
+    from ioebss.trainer.recipe import without_label_loss
+
+    seeded = replace(recipe, seed=seed)
+    return seeded if kind == WITH else without_label_loss(seeded)
+
+
+def _train(
+    recipe: Recipe,
+    train: SceneDataset,
+    val: SceneDataset,
+    run: Path,
+    names: list[str],
+    progress: Progress,
+    device: str,
+    workers: int,
+    checkpoint_every: float,
+) -> list[dict[str, float]]:
+    """One training, to its end. Returns the rows of its log, with the iterations so far."""
+    from ioebss.trainer.distributed import world
+    from ioebss.trainer.loop import Trainer
+    from ioebss.trainer.run_folder import locked
+
+    with world(device) as here, locked(run):
+        trainer = Trainer(recipe, train, val, run, here, progress, names, checkpoint_every, workers)
+        trainer.run()
+    step = trainer.iterations_per_epoch
+    return [row | {"iteration": row["epoch"] * step} for row in trainer.rows]
+
+
+def main() -> None:
+    """Entry point of `python -m`."""
+    parser = argparse.ArgumentParser(
+        "python -m ioebss.evaluation.convergence",
+        description="Train with and without Label Loss, the same seeds, and compare. Interrupted, "
+        "it goes on with the same command.",
+    )
+    add_convergence_options(parser)
+    run_command(parser, convergence_command)
+
+
+def add_convergence_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the command, for `ioebss-bench` too."""
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="DIR",
+        help="folder of photos and masks, as for ioebss-train; repeatable",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of results")
+    parser.add_argument("--recipe", default=RECIPE, help="as for ioebss-train (%(default)s)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override a value of the recipe; repeatable",
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=list(SEEDS), metavar="N", help="(0 1 2)"
+    )
+    parser.add_argument("--train-split", default="train", metavar="LIST", help="(%(default)s)")
+    parser.add_argument("--val-split", default="val", metavar="LIST", help="(%(default)s)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make samples (1)")
+    parser.add_argument(
+        "--checkpoint-every", type=float, default=120.0, metavar="SECONDS", help="(%(default)s)"
+    )
+
+
+def convergence_command(arguments: argparse.Namespace) -> None:
+    """Runs the command; see `run_convergence`."""
+    if arguments.workers < 0:
+        raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
+    try:
+        from ioebss.trainer.recipe import load_recipe
+    except ImportError as error:
+        raise MissingExtraError(
+            f'training needs more than the runtime ({error}); pip install "ioebss[train]"'
+        ) from None
+    run_convergence(
+        load_recipe(arguments.recipe, arguments.overrides),
+        Lists(tuple(arguments.data), arguments.train_split, arguments.val_split),
+        arguments.out,
+        arguments.seeds,
+        Progress(),
+        arguments.device,
+        arguments.workers,
+        arguments.checkpoint_every,
+    )
+    print((arguments.out / "convergence.md").read_text("utf-8"), end="")
+
+
+if __name__ == "__main__":
+    main()
