@@ -19,6 +19,7 @@ from ioebss.manifest import Manifest, sha256_of
 from ioebss.precision import EXACT
 from ioebss.segmenter import BUNDLED, BUNDLED_INT8, Segmenter
 
+REFINED = "dios:"  # before a model: a graph cut refines what it predicts
 OURS = {"ioebss": BUNDLED, "ioebss-int8": BUNDLED_INT8}
 
 
@@ -46,16 +47,21 @@ class Candidate:
         name: as it is shown, and as its files are named.
         files: of a model: one ONNX file, engine, or training run; or an encoder and a decoder. None
             for classical methods.
+        options: of models.
+        refined: whether a graph cut refines what the model predicts, as in DIOS.
     """
 
     name: str
     files: tuple[Path, ...] = ()
     options: Options = field(default_factory=Options)
+    refined: bool = False
 
     @property
     def is_ours(self) -> bool:
         """Whether the runtime runs it: it has a manifest."""
-        return len(self.files) == 1 and self.files[0].suffix in (".onnx", ENGINE)
+        return (
+            len(self.files) == 1 and not self.refined and self.files[0].suffix in (".onnx", ENGINE)
+        )
 
     def open(self) -> Method:
         """The method itself.
@@ -81,6 +87,10 @@ class Candidate:
             from ioebss.evaluation.methods.sam_pair import SamPair
 
             return SamPair(*self.files, threads=self.options.threads)
+        if self.refined:
+            from ioebss.evaluation.methods.dios import Dios
+
+            return Dios(self.files[0], threads=self.options.threads, size=self.options.size)
         if self.files:
             from ioebss.evaluation.methods.checkpoint import CheckpointMethod
 
@@ -114,7 +124,8 @@ class Candidate:
 
 
 def parse_candidates(texts: Sequence[str], options: Options) -> list[Candidate]:
-    """Candidates as they are typed: names, NAME=FILE or NAME=ENCODER+DECODER, several in one text
+    """Candidates as they are typed: names, NAME=FILE, NAME=dios:FILE or
+    NAME=ENCODER+DECODER, several in one text
     behind commas; "classical" stands for all classical methods.
 
     Raises:
@@ -145,10 +156,13 @@ def _of_word(word: str, options: Options) -> Iterable[Candidate]:
         return [Candidate(name, (), options) for name in METHODS if name not in OURS]
     name, equals, files = word.partition("=")
     if equals:
-        paths = tuple(Path(file) for file in files.split("+"))
-        if not files or len(paths) > 2:
-            raise UsageError(f"--methods: {word!r} is not NAME=FILE or NAME=ENCODER+DECODER")
-        return [Candidate(name, paths, options)]
+        refined = files.startswith(REFINED)
+        paths = tuple(Path(file) for file in files.removeprefix(REFINED).split("+"))
+        if not all(path.name for path in paths) or len(paths) > 2 - refined:
+            raise UsageError(
+                f"--methods: {word!r} is not NAME=FILE, NAME={REFINED}FILE or NAME=ENCODER+DECODER"
+            )
+        return [Candidate(name, paths, options, refined)]
     if name in OURS:
         return [Candidate(name, (OURS[name],), options)]
     if name in METHODS:

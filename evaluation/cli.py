@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ioebss.command import run_command
-from ioebss.evaluation import accuracy_cli, all_cli, speed_cli
+from ioebss.evaluation import accuracy_cli, all_cli, convergence_cli, speed_cli
 
 DESCRIPTION = (
     "Measure click segmentation: how many clicks a good mask takes, how long a click takes, and "
@@ -20,6 +20,7 @@ def main() -> None:
     for name, module in (
         ("accuracy", accuracy_cli),
         ("speed", speed_cli),
+        ("convergence", convergence_cli),
         ("all", all_cli),
     ):
         words = module.DESCRIPTION

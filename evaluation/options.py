@@ -47,7 +47,8 @@ def add_methods(parser: argparse.ArgumentParser, default: str = DEFAULT) -> None
         action="append",
         metavar="A,B,...",
         help=f"what to measure: {', '.join(known_methods())}, classical for all classical ones, "
-        f"NAME=FILE for a model or a training run, NAME=ENCODER+DECODER ({default})",
+        f"NAME=FILE for a model or a training run, NAME=dios:FILE with a graph cut, "
+        f"NAME=ENCODER+DECODER ({default})",
     )
     parser.set_defaults(default_methods=default)
     parser.add_argument("--backend", default="auto", help="engine of models (%(default)s)")

@@ -186,7 +186,8 @@ def test_a_mask_of_another_size_is_named(job, instances, tmp_path, monkeypatch) 
 def test_candidates_by_name() -> None:
     options = Options(threads=2)
     found = parse_candidates(
-        ["ioebss, a/b.onnx", "mine=c.onnx", "sam=e.onnx+d.onnx", "net=run"], options
+        ["ioebss, a/b.onnx", "mine=c.onnx", "sam=e.onnx+d.onnx", "net=run", "dios=dios:run"],
+        options,
     )
     assert [(c.name, len(c.files), c.is_ours) for c in found] == [
         ("ioebss", 1, True),
@@ -194,8 +195,13 @@ def test_candidates_by_name() -> None:
         ("mine", 1, True),
         ("sam", 2, False),
         ("net", 1, False),
+        ("dios", 1, False),
     ]
     assert all(c.options.threads == 2 for c in found)
+    assert [c.refined for c in found] == [False] * 5 + [True]
+    for wrong in ("a=", "a=x+y+z", "a=dios:x+y", "a=dios:", "a=x+"):
+        with pytest.raises(UsageError, match="is not NAME=FILE"):
+            parse_candidates([wrong], options)
 
 
 def test_measurements_survive_the_journal(job, instances, tmp_path) -> None:
