@@ -153,7 +153,11 @@ def make_folder(path: Path) -> None:
 def _setup(candidate: Candidate, job: driver.Job) -> dict[str, Any]:
     return {
         "model": candidate.setup(candidate.open()),
-        "data": {"folders": [path.resolve().name for path in job.roots], "split": job.split},
+        "data": {
+            "folders": [path.resolve().name for path in job.roots],
+            "split": job.split,
+            "side": job.side,
+        },
         "protocol": job.pointing.as_json(),
     }
 
@@ -161,9 +165,10 @@ def _setup(candidate: Candidate, job: driver.Job) -> dict[str, Any]:
 def _conditions(result: MethodResult) -> str:
     setup, data = result.setup, result.setup["data"]
     protocol = setup["protocol"]
+    scaled = f", scaled down to {data['side']} pixels" if data["side"] else ""
     seed = f", seed {protocol['seed']}" if "seed" in protocol else ""
     return (
-        f"{data['split']} of {', '.join(data['folders'])}, n = {result.summary.objects} objects; "
+        f"{data['split']} of {', '.join(data['folders'])}{scaled}, n = {result.summary.objects} objects; "
         f"clicks: {protocol['click']}{seed}, at most {protocol['max_clicks']}. Void pixels count "
         "nowhere; behind each mean its 95 % bootstrap interval over objects. "
         f"{setup['device']}; commit {setup['commit']}."

@@ -32,7 +32,6 @@ from ioebss.evaluation.result_files import read_instances
 from ioebss.evaluation.tables import format_summary
 from ioebss.progress import Progress
 from ioebss.robot import MAX_CLICKS
-from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import MIN_AREA, SceneDataset
 
 DESCRIPTION = (
@@ -48,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_methods(parser)
     add_out(parser)
     add_jobs(parser)
+    parser.add_argument(
+        "--side", type=int, metavar="PIXELS", help="scale larger photos down to this longer side"
+    )
     parser.add_argument("--size", type=int, help="longer side of the networks' input in pixels")
     parser.add_argument(
         "--protocol",
@@ -92,16 +94,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measures, prints, writes and draws."""
     pointing = Pointing(arguments.protocol, arguments.clicks, arguments.seed)
-    check_positive(arguments, "limit", "per_class", "min_area", "jobs", "threads")
+    check_positive(arguments, "limit", "per_class", "min_area", "side", "jobs", "threads")
     candidates = candidates_of(arguments, arguments.size)
     if arguments.record:
         _check_recordable(candidates)
     check_pictures()
     progress = Progress()
-    dataset = open_dataset(arguments.data, arguments.split)
-    instances = _instances(arguments, dataset, progress)
     named = {candidate.name: candidate for candidate in candidates}
-    job = Job(tuple(arguments.data), arguments.split, named, pointing)
+    job = Job(tuple(arguments.data), arguments.split, named, pointing, arguments.side)
+    dataset = job.open_dataset()
+    instances = _instances(arguments, dataset, progress)
     results = measure_accuracy(arguments.out, job, instances, arguments.jobs, typed(), progress)
     title = f"{arguments.split}, {arguments.protocol}"
     write_tables(arguments.out, results, title)

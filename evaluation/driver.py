@@ -20,6 +20,7 @@ from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.instances import Instance, scene_of
 from ioebss.evaluation.journal import Journal
 from ioebss.evaluation.protocol import Measurement, Method, Pointing, by_photo, measure_one
+from ioebss.evaluation.scaled import ScaledDataset
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import Scene, SceneDataset
@@ -37,12 +38,19 @@ class Job:
         roots, split: of the data set, see `ioebss.trainer.datasets.open_dataset`.
         candidates: by name.
         pointing: how objects are pointed out.
+        side: larger photos are scaled down to this longer side in pixels; None leaves them.
     """
 
     roots: tuple[Path, ...]
     split: str
     candidates: Mapping[str, Candidate]
     pointing: Pointing
+    side: int | None = None
+
+    def open_dataset(self) -> SceneDataset:
+        """The data set, see `ioebss.trainer.datasets.open_dataset`."""
+        dataset = open_dataset(list(self.roots), self.split)
+        return ScaledDataset(dataset, self.side) if self.side else dataset
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Worker:
 
     @cached_property
     def _dataset(self) -> SceneDataset:
-        return open_dataset(list(self._job.roots), self._job.split)
+        return self._job.open_dataset()
 
     def do(self, task: Task) -> list[Measurement]:
         """Measures the objects of a task.

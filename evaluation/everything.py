@@ -22,7 +22,6 @@ from ioebss.evaluation.instances import (
 from ioebss.evaluation.protocol import CENTRE, RANDOM, TRIMAP, Pointing, TrimapSession
 from ioebss.evaluation.speed_run import SpeedPlan
 from ioebss.progress import Progress
-from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
 
 
@@ -36,6 +35,7 @@ class Extent:
         all_for_ours: whether what the runtime runs is measured on all objects as well.
         protocols: in order.
         clicks: for each object.
+        side: larger photos are scaled down to this longer side in pixels; None leaves them.
         cases: whether single cases of each method are drawn.
         speed: what is timed.
     """
@@ -45,19 +45,21 @@ class Extent:
     all_for_ours: bool
     protocols: tuple[str, ...]
     clicks: int
+    side: int | None
     cases: bool
     speed: SpeedPlan
 
 
-FULL = Extent(150, False, True, (CENTRE, RANDOM, TRIMAP), 20, True, SpeedPlan())
+FULL = Extent(150, False, True, (CENTRE, RANDOM, TRIMAP), 20, None, True, SpeedPlan())
 QUICK = Extent(
     objects=20,
     one_a_photo=True,
     all_for_ours=False,
-    protocols=(CENTRE, RANDOM, TRIMAP),
+    protocols=(RANDOM, TRIMAP),  # the paper's
     clicks=20,
+    side=256,
     cases=False,
-    speed=SpeedPlan((256, 512, 1024), 3, 2.0, (256, 512, 1024), (1, 2, 5, 10, 20)),
+    speed=SpeedPlan((256, 512, 1024), 2, 1.0, (256, 512, 1024), (1, 2, 5, 10, 20)),
 )
 
 
@@ -88,7 +90,7 @@ class Accuracies:
         Returns:
             Markdown, a part for each.
         """
-        dataset = open_dataset(list(self.roots), split)
+        dataset = self._job(split, CENTRE, []).open_dataset()
         every = list_instances(dataset, min_area, self.progress)
         chosen = one_of_each_photo(every) if self.extent.one_a_photo else every
         chosen = evenly_spread(chosen, self.extent.objects)
@@ -113,8 +115,7 @@ class Accuracies:
         instances: Sequence[Instance],
     ) -> str:
         self.progress.say(f"{name}: {len(instances)} objects, {len(candidates)} methods")
-        named = {candidate.name: candidate for candidate in candidates}
-        job = Job(self.roots, split, named, Pointing(kind, self.extent.clicks))
+        job = self._job(split, kind, candidates)
         folder = self.out / name
         results = measure_accuracy(
             folder, job, instances, self.jobs, self.provenance, self.progress
@@ -123,6 +124,11 @@ class Accuracies:
         draw_all(folder, job, dataset, results, name, self.extent.cases, self.progress)
         pictures = [p for p in ("iou-over-clicks.png", "methods.png") if (folder / p).is_file()]
         return text + "".join(f"\n![{name}]({name}/{picture})\n" for picture in pictures)
+
+    def _job(self, split: str, kind: str, candidates: Sequence[Candidate]) -> Job:
+        named = {candidate.name: candidate for candidate in candidates}
+        pointing = Pointing(kind, self.extent.clicks)
+        return Job(self.roots, split, named, pointing, self.extent.side)
 
 
 def takes_trimaps(candidate: Candidate) -> bool:

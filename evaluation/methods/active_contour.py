@@ -18,7 +18,7 @@ class ActiveContour:
     steps: int = 10
     smoothing: int = 2
     mode: str = "distance"
-    scale: float = 20.
+    scale: float = 20.0
 
     def open(self, photo: NDArray[np.uint8]) -> SeedSession:
         return SeedSession(photo, self._prepare, self.side)
@@ -26,6 +26,7 @@ class ActiveContour:
     def _prepare(self, photo: NDArray[np.uint8]):
         lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         lab = cv2.GaussianBlur(lab, (0, 0), 1)
+
         def segment(seeds: Seeds) -> NDArray[np.bool_]:
             f = _nearest(lab, seeds, 1)
             b = _nearest(lab, seeds, 0)
@@ -39,10 +40,12 @@ class ActiveContour:
                 mask = morphological_chan_vese(u, self.steps, mask, self.smoothing)
                 mask[seeds.foreground] = 1
                 mask[seeds.outside] = 0
-                if (mask == before).all(): break
+                if (mask == before).all():
+                    break
             return mask == 1
 
         return segment
+
 
 def _nearest(lab, seeds, label):
     d = np.full(lab.shape[:2], np.inf, np.float32)
@@ -52,5 +55,6 @@ def _nearest(lab, seeds, label):
     if label == 0 and seeds.frame.any():
         px = lab[seeds.frame]
         px = px[:: max(1, len(px) // 40)]
-        for p in px: d = np.minimum(d, np.linalg.norm(lab - p, axis=-1))
+        for p in px:
+            d = np.minimum(d, np.linalg.norm(lab - p, axis=-1))
     return d

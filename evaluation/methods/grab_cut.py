@@ -27,7 +27,11 @@ class GrabCut:
             outside = seeds.background | frame if self.frame_far else seeds.outside
             labels = state.get("m")
             if labels is None or self.restart:
-                labels = np.where(_distance(seeds.foreground) <= _distance(outside & ~seeds.foreground), np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_PR_BGD))
+                labels = np.where(
+                    _distance(seeds.foreground) <= _distance(outside & ~seeds.foreground),
+                    np.uint8(cv2.GC_PR_FGD),
+                    np.uint8(cv2.GC_PR_BGD),
+                )
             else:
                 labels = np.where(labels, np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_PR_BGD))
             labels[seeds.foreground] = cv2.GC_FGD
@@ -35,11 +39,20 @@ class GrabCut:
             if seeds.frame.any():
                 labels[seeds.frame] = cv2.GC_BGD
             cv2.setRNGSeed(0)
-            cv2.grabCut(photo, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), self.iterations, cv2.GC_INIT_WITH_MASK)
+            cv2.grabCut(
+                photo,
+                labels,
+                None,
+                np.zeros((1, 65)),
+                np.zeros((1, 65)),
+                self.iterations,
+                cv2.GC_INIT_WITH_MASK,
+            )
             state["m"] = (labels & 1) == 1
             return state["m"]
 
         return segment
+
 
 def _distance(seeds):
     return cv2.distanceTransform((~seeds).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ioebss.evaluation.methods.max_flow import NEVER, contrast_weights, minimum_cut
-from ioebss.evaluation.methods.seed_session import Segment, SeedSession
+from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds
 
 

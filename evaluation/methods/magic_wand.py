@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.clicks import FOREGROUND
-from ioebss.evaluation.methods.seed_session import Segment, SeedSession
+from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds
 
 

@@ -11,7 +11,7 @@ from scipy.ndimage import distance_transform_edt
 
 from ioebss.clicks import BACKGROUND, FOREGROUND
 from ioebss.evaluation.methods.poisson_solver import PoissonSolver
-from ioebss.evaluation.methods.seed_session import Segment, SeedSession
+from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds
 
 SURE = 0.95  # alpha from which a pixel counts as foreground in the next round (Sun et al. 2004)

@@ -12,10 +12,12 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from skimage.segmentation import slic
 
-from ioebss.evaluation.methods.seed_session import Segment, SeedSession
+from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds, nearer
 
-STEP = 2.0  # added to the colour difference of neighbours, so that among like colours the way counts
+STEP = (
+    2.0  # added to the colour difference of neighbours, so that among like colours the way counts
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
-from ioebss.evaluation.methods.seed_session import Segment, SeedSession
+from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds
 
 FOREGROUND, BACKGROUND = 1, 2  # markers
