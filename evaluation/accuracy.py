@@ -23,7 +23,6 @@ from ioebss.evaluation.result_files import write_instances, write_result
 from ioebss.evaluation.summary import Summary, summarise
 from ioebss.evaluation.tables import PAPER_NOTE, clicks_table, effort_table, paper_table
 from ioebss.progress import Progress
-from ioebss.trainer.datasets.scene import SceneDataset
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,6 @@ def write_tables(out: Path, results: Mapping[str, MethodResult], title: str) -> 
 def draw_all(
     out: Path,
     job: driver.Job,
-    dataset: SceneDataset,
     results: Mapping[str, MethodResult],
     title: str,
     cases: bool,
@@ -122,6 +120,7 @@ def draw_all(
     """
     if job.pointing.kind == TRIMAP:
         return
+    dataset = job.open_dataset()
     measured = {name: result.measurements for name, result in results.items()}
     plot_methods(out / "iou-over-clicks.png", measured, title)
     by_instance = {n: {m.instance: m for m in some} for n, some in measured.items()}
@@ -168,8 +167,8 @@ def _conditions(result: MethodResult) -> str:
     scaled = f", scaled down to {data['side']} pixels" if data["side"] else ""
     seed = f", seed {protocol['seed']}" if "seed" in protocol else ""
     return (
-        f"{data['split']} of {', '.join(data['folders'])}{scaled}, n = {result.summary.objects} objects; "
-        f"clicks: {protocol['click']}{seed}, at most {protocol['max_clicks']}. Void pixels count "
+        f"{data['split']} of {', '.join(data['folders'])}{scaled}, "
+        f"n = {result.summary.objects} objects; clicks: {protocol['click']}{seed}, at most {protocol['max_clicks']}. Void pixels count "
         "nowhere; behind each mean its 95 % bootstrap interval over objects. "
         f"{setup['device']}; commit {setup['commit']}."
     )

@@ -32,7 +32,8 @@ from ioebss.evaluation.result_files import read_instances
 from ioebss.evaluation.tables import format_summary
 from ioebss.progress import Progress
 from ioebss.robot import MAX_CLICKS
-from ioebss.trainer.datasets.scene import MIN_AREA, SceneDataset
+from ioebss.trainer.datasets import open_dataset
+from ioebss.trainer.datasets.scene import MIN_AREA
 
 DESCRIPTION = (
     "Clicks to a good mask: on each object, simulated clicks until they are used up; mean IoU, "
@@ -102,8 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
     progress = Progress()
     named = {candidate.name: candidate for candidate in candidates}
     job = Job(tuple(arguments.data), arguments.split, named, pointing, arguments.side)
-    dataset = job.open_dataset()
-    instances = _instances(arguments, dataset, progress)
+    instances = _instances(arguments, progress)
     results = measure_accuracy(arguments.out, job, instances, arguments.jobs, typed(), progress)
     title = f"{arguments.split}, {arguments.protocol}"
     write_tables(arguments.out, results, title)
@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{name} {result.setup['model']}\n\n{format_summary(result.summary)}\n")
         if arguments.record:
             record(named[name].files[0], result.setup, result.summary)
-    draw_all(arguments.out, job, dataset, results, title, True, progress)
+    draw_all(arguments.out, job, results, title, True, progress)
 
 
 def _check_recordable(candidates: list[Candidate]) -> None:
@@ -123,9 +123,9 @@ def _check_recordable(candidates: list[Candidate]) -> None:
             )
 
 
-def _instances(
-    arguments: argparse.Namespace, dataset: SceneDataset, progress: Progress
-) -> list[Instance]:
+def _instances(arguments: argparse.Namespace, progress: Progress) -> list[Instance]:
+    """Objects by their size in the photos as they are, whatever they are scaled to."""
+    dataset = open_dataset(arguments.data, arguments.split)
     if arguments.instances:
         return read_instances(arguments.instances)
     instances = list_instances(dataset, arguments.min_area, progress)

@@ -22,7 +22,7 @@ from ioebss.evaluation.instances import (
 from ioebss.evaluation.protocol import CENTRE, RANDOM, TRIMAP, Pointing, TrimapSession
 from ioebss.evaluation.speed_run import SpeedPlan
 from ioebss.progress import Progress
-from ioebss.trainer.datasets.scene import SceneDataset
+from ioebss.trainer.datasets import open_dataset
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Accuracies:
         Returns:
             Markdown, a part for each.
         """
-        dataset = self._job(split, CENTRE, []).open_dataset()
+        dataset = open_dataset(list(self.roots), split)
         every = list_instances(dataset, min_area, self.progress)
         chosen = one_of_each_photo(every) if self.extent.one_a_photo else every
         chosen = evenly_spread(chosen, self.extent.objects)
@@ -98,11 +98,11 @@ class Accuracies:
         for kind in self.extent.protocols:
             candidates = [c for c in self.candidates if kind != TRIMAP or takes_trimaps(c)]
             if candidates:
-                parts.append(self._one(f"{split}-{kind}", split, kind, candidates, dataset, chosen))
+                parts.append(self._one(f"{split}-{kind}", split, kind, candidates, chosen))
         ours = [c for c in self.candidates if c.is_ours]
         if self.extent.all_for_ours and ours and len(chosen) < len(every):
             name = f"{split}-{CENTRE}-all"
-            parts.append(self._one(name, split, CENTRE, ours, dataset, every))
+            parts.append(self._one(name, split, CENTRE, ours, every))
         return parts
 
     def _one(
@@ -111,7 +111,6 @@ class Accuracies:
         split: str,
         kind: str,
         candidates: Sequence[Candidate],
-        dataset: SceneDataset,
         instances: Sequence[Instance],
     ) -> str:
         self.progress.say(f"{name}: {len(instances)} objects, {len(candidates)} methods")
@@ -121,7 +120,7 @@ class Accuracies:
             folder, job, instances, self.jobs, self.provenance, self.progress
         )
         text = write_tables(folder, results, f"{split}, {kind}")
-        draw_all(folder, job, dataset, results, name, self.extent.cases, self.progress)
+        draw_all(folder, job, results, name, self.extent.cases, self.progress)
         pictures = [p for p in ("iou-over-clicks.png", "methods.png") if (folder / p).is_file()]
         return text + "".join(f"\n![{name}]({name}/{picture})\n" for picture in pictures)
 
