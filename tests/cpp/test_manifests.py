@@ -62,6 +62,14 @@ def test_manifests(
         library.open(model, threads=1)
 
 
+def test_distance_planes_are_for_python(library: Library, make_model: Callable[..., Path]) -> None:
+    model = make_model(planes="distances")
+    Segmenter(model, precision="exact", threads=1)
+    with pytest.raises(CppError, match=r"planes is .*distances.*the Python package does") as caught:
+        library.open(model, threads=1)
+    assert caught.value.status == MODEL
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{", '{"format": 1}', '{"format": 2}', "[" * 200_000, " " * (1 << 20 | 1), "\xff"],

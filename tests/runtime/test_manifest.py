@@ -31,6 +31,13 @@ def test_round_trip(make_model: Callable[..., Path]) -> None:
     assert not read_manifest(make_model(5)).has_previous
 
 
+def test_planes_are_discs_unless_said(make_model: Callable[..., Path], edit_manifest: Edit) -> None:
+    assert read_manifest(make_model(planes="distances")).planes == "distances"
+    model = make_model()
+    edit_manifest(model, {"planes": None})  # as before there was a choice
+    assert read_manifest(model).planes == "discs"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -48,6 +55,7 @@ def test_round_trip(make_model: Callable[..., Path]) -> None:
         ({"recommended_sizes": [100]}, "not multiples of 16"),
         ({"fixed_size": [64]}, "fixed_size is"),
         ({"fixed_size": [64, 65]}, "not multiples of 16"),
+        ({"planes": "rings"}, "planes is 'rings'; expected discs or distances"),
         ({"precision": "fp8"}, "precision is 'fp8'; expected fp32 or fp16 or int8"),
         ({"zoom": 1.4}, "zoom is 1.4; expected null, or margin"),
         ({"zoom": {"margin": 1.4}}, "zoom is"),

@@ -61,6 +61,7 @@ void check_refusals() {
     CHECK(refused_with("/name", std::string(10'001, 'x'), "expected a text"));
     CHECK(refused_with("/channels", {"red"}, "channels"));
     CHECK(refused_with("/click_radius", 0, "from 1 to 64"));
+    CHECK(refused_with("/planes", "distances", "libioebss draws no others"));
     CHECK(refused_with("/click_radius", 5.0, "from 1 to 64"));
     CHECK(refused_with("/click_radius", true, "from 1 to 64"));
     CHECK(refused_with("/size_multiple", 257, "from 1 to 256"));
