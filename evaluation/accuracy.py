@@ -168,7 +168,8 @@ def _conditions(result: MethodResult) -> str:
     seed = f", seed {protocol['seed']}" if "seed" in protocol else ""
     return (
         f"{data['split']} of {', '.join(data['folders'])}{scaled}, "
-        f"n = {result.summary.objects} objects; clicks: {protocol['click']}{seed}, at most {protocol['max_clicks']}. Void pixels count "
-        "nowhere; behind each mean its 95 % bootstrap interval over objects. "
+        f"n = {result.summary.objects} objects; clicks: {protocol['click']}{seed}, at most "
+        f"{protocol['max_clicks']}. Void pixels count nowhere; behind each mean its 95 % bootstrap "
+        "interval over objects. "
         f"{setup['device']}; commit {setup['commit']}."
     )

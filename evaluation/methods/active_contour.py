@@ -1,3 +1,6 @@
+"""Active contour without edges (Chan & Vese 2001), in the morphological form of Marquez-Neila,
+Baumela & Alvarez 2014."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -7,54 +10,87 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import morphological_chan_vese
 
-from ioebss.evaluation.methods.seed_session import SeedSession
+from ioebss.clicks import FOREGROUND
+from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds
+
+FRAME_COLOURS = 32  # pixels of the frame, at even distances, that stand for the background
 
 
 @dataclass(frozen=True)
 class ActiveContour:
-    side: int = 320
-    rounds: int = 10
-    steps: int = 10
-    smoothing: int = 2
-    mode: str = "distance"
-    scale: float = 20.0
+    """A contour that starts around the foreground clicks and parts two regions of even likeness.
+
+    Chan and Vese's two regions are even in brightness, which objects on photos are not. So the
+    contour runs (scikit-image) on the photo's likeness to the clicks: b / (f + b), where f and b
+    are a pixel's distances in CIELAB to the nearest mean colour of a foreground disc, and of a
+    background disc or to a colour of the frame. It starts from the foreground discs, and between
+    runs the discs and the frame are set back to what they are.
+
+    Args:
+        side: longer side that it works at, in pixels: the contour moves by one pixel a step.
+        rounds: runs at most; it ends when one changes nothing.
+        steps: of the contour in each run.
+        smoothing: curvature steps after each step.
+    """
+
+    side: int = 256
+    rounds: int = 6
+    steps: int = 5
+    smoothing: int = 1
 
     def open(self, photo: NDArray[np.uint8]) -> SeedSession:
+        """Prepares a photo, RGB uint8 (H, W, 3).
+
+        Raises:
+            ImageError: the array is no RGB photo.
+        """
         return SeedSession(photo, self._prepare, self.side)
 
-    def _prepare(self, photo: NDArray[np.uint8]):
-        lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-        lab = cv2.GaussianBlur(lab, (0, 0), 1)
+    def _prepare(self, photo: NDArray[np.uint8]) -> Segment:
+        sharp = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        lab = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 1.0), np.float32)
 
         def segment(seeds: Seeds) -> NDArray[np.bool_]:
-            f = _nearest(lab, seeds, 1)
-            b = _nearest(lab, seeds, 0)
-            if self.mode == "distance":
-                u = b / np.maximum(f + b, 1e-6)
-            else:
-                u = np.exp(-f / self.scale)
-            mask = seeds.foreground.astype(np.int8)
-            for _ in range(self.rounds):
-                before = mask
-                mask = morphological_chan_vese(u, self.steps, mask, self.smoothing)
-                mask[seeds.foreground] = 1
-                mask[seeds.outside] = 0
-                if (mask == before).all():
-                    break
-            return mask == 1
+            return self._contour(likeness(lab, seeds), seeds)
 
         return segment
 
+    def _contour(self, image: NDArray[np.float32], seeds: Seeds) -> NDArray[np.bool_]:
+        # A rim of one pixel: gradients need two pixels in each direction.
+        padded = np.pad(image, 1, mode="edge")
+        inside = np.pad(seeds.foreground, 1)
+        outside = np.pad(seeds.outside, 1, constant_values=True)
+        mask = inside.astype(np.int8)
+        for _ in range(self.rounds):
+            before = mask
+            mask = morphological_chan_vese(  # type: ignore[no-untyped-call]
+                padded, self.steps, mask, self.smoothing
+            )
+            mask[outside] = 0
+            mask[inside] = 1
+            if np.array_equal(mask, before):
+                break
+        return np.asarray(mask[1:-1, 1:-1] == 1, bool)
 
-def _nearest(lab, seeds, label):
-    d = np.full(lab.shape[:2], np.inf, np.float32)
-    for i, c in enumerate(seeds.clicks, 1):
-        if c.label == label:
-            d = np.minimum(d, np.linalg.norm(lab - lab[seeds.owner == i].mean(0), axis=-1))
-    if label == 0 and seeds.frame.any():
-        px = lab[seeds.frame]
-        px = px[:: max(1, len(px) // 40)]
-        for p in px:
-            d = np.minimum(d, np.linalg.norm(lab - p, axis=-1))
-    return d
+
+def likeness(lab: NDArray[np.float32], seeds: Seeds) -> NDArray[np.float32]:
+    """How much more each pixel's colour is like the foreground's seeds than like the background's:
+    float32 (h, w), 0..1."""
+    colours: tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]] = ([], [])
+    for number, click in enumerate(seeds.clicks, 1):
+        disc = lab[seeds.owner == number]
+        if disc.size:  # not covered whole by a later click on the same pixel
+            colours[click.label == FOREGROUND].append(disc.mean(axis=0))
+    frame = lab[seeds.frame]
+    colours[0].extend(frame[:: 1 + len(frame) // FRAME_COLOURS])
+    background, foreground = (_distance(lab, some) for some in colours)
+    return np.asarray(background / np.maximum(foreground + background, 1e-6), np.float32)
+
+
+def _distance(lab: NDArray[np.float32], colours: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """To the nearest of some colours; of none, farther than any colour is."""
+    nearest = np.full(lab.shape[:2], 1e6, np.float32)
+    for colour in colours:
+        np.minimum(nearest, np.square(lab - colour).sum(-1), out=nearest)
+    return np.sqrt(nearest)

@@ -40,7 +40,7 @@ class MagicWand:
 
     def _prepare(self, photo: NDArray[np.uint8]) -> Segment:
         blurred = cv2.GaussianBlur(photo.astype(np.float32) / 255, (0, 0), self.blur)
-        lab = cv2.cvtColor(blurred, cv2.COLOR_RGB2LAB)
+        lab = np.asarray(cv2.cvtColor(blurred, cv2.COLOR_RGB2LAB), np.float32)
 
         def segment(seeds: Seeds) -> NDArray[np.bool_]:
             frame = len(seeds.clicks) + 1

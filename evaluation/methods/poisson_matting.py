@@ -20,7 +20,17 @@ ALIKE = 0.1  # colour difference, 0..1, up to which it also looks like it
 
 @dataclass(frozen=True)
 class PoissonMatting:
-    """Alpha from a trimap whose gradients follow the photo's; the object is where alpha > 1/2."""
+    """Alpha whose gradients follow the photo's, from a trimap; the object is where alpha > 1/2.
+
+    A trimap has large sure regions, clicks are small: each click is flooded over the pixels that
+    are as good as its own (`trimap`). The frame is sure background; all else is unknown.
+
+    Args:
+        side: longer side that it works at, in pixels.
+        tolerance: of the flood, in levels of 0..255 in each channel.
+        rounds: of the Poisson equation, with more sure pixels each time (see `matte`).
+        contrast: least difference of the sides' colours that is believed (see `matte`).
+    """
 
     side: int = 512
     tolerance: int = 8
@@ -28,7 +38,11 @@ class PoissonMatting:
     contrast: float = 0.1
 
     def open(self, photo: NDArray[np.uint8]) -> SeedSession:
-        """Prepares a photo, RGB uint8 (H, W, 3)."""
+        """Prepares a photo, RGB uint8 (H, W, 3).
+
+        Raises:
+            ImageError: the array is no RGB photo.
+        """
         return SeedSession(photo, self._prepare, self.side)
 
     def _prepare(self, photo: NDArray[np.uint8]) -> Segment:
@@ -48,9 +62,9 @@ def trimap(
     """Sure foreground and sure background, bool (h, w) each: what is flooded from the clicks
     through pixels whose channels differ from the clicked pixel's by at most `tolerance`. What both
     reach is unknown, but the clicks' discs are not."""
-    object_, rest = (_flooded(photo, seeds, label, tolerance) for label in (FOREGROUND, BACKGROUND))
-    foreground = (object_ & ~rest & ~seeds.outside) | seeds.foreground
-    background = (rest & ~object_ & ~seeds.foreground) | seeds.outside
+    near, rest = (_flooded(photo, seeds, label, tolerance) for label in (FOREGROUND, BACKGROUND))
+    foreground = (near & ~rest & ~seeds.outside) | seeds.foreground
+    background = (rest & ~near & ~seeds.foreground) | seeds.outside
     return foreground, background
 
 

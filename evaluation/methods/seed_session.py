@@ -25,9 +25,9 @@ Prepare = Callable[[NDArray[np.uint8]], Segment]
 class SeedSession:
     """The clicks on one photo, and what a classical method makes of them.
 
-    A photo with a longer side than `side` is scaled down to it, by area; the mask is enlarged to the
-    photo's size again. Of the method's mask those pieces are kept that hold a foreground click, and
-    the clicked pixels themselves are put on the side that the clicks say.
+    A photo with a longer side than `side` is scaled down to it, by area; the mask is enlarged to
+    the photo's size again. Of the method's mask those pieces are kept that hold a foreground click,
+    and the clicked pixels themselves are put on the side that the clicks say.
 
     Attributes:
         height, width: of the photo in pixels.
@@ -73,7 +73,9 @@ class SeedSession:
             raise ClickError("the first click must be foreground (label 1): click on the object")
         started = time.perf_counter()
         clicks = (*self._clicks, click)
-        seeds = plant([self._moved(click) for click in clicks], *self._shape, self._radius)
+        height, width = self._shape
+        moved = [self._moved(click) for click in clicks]
+        seeds = plant(moved, height, width, self._radius)
         planted = time.perf_counter()
         found = self._segment(seeds)
         segmented = time.perf_counter()

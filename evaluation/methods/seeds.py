@@ -1,7 +1,7 @@
 """Clicks as seeds: what the classical methods read.
 
-A click stands for the disc around it. Where discs of several clicks overlap, a pixel belongs to the
-nearest click (to the later one of equally near ones), so that a click's own pixel is always its own.
+A click stands for the disc around it. Where discs of several clicks overlap, a pixel belongs to
+the nearest click (to the later one of equally near ones), so that a click's own pixel is its own.
 
 The first click says what the object is, never what it is not, but most methods need both. So the
 frame of the photo stands in for the background wherever no click covers it, for all clicks: it is a

@@ -15,9 +15,7 @@ from skimage.segmentation import slic
 from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds, nearer
 
-STEP = (
-    2.0  # added to the colour difference of neighbours, so that among like colours the way counts
-)
+STEP = 2.0  # added to a colour difference, so that among like colours the shorter way counts
 
 
 @dataclass(frozen=True)

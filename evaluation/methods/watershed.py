@@ -40,7 +40,8 @@ class Watershed:
 
         def segment(seeds: Seeds) -> NDArray[np.bool_]:
             markers = FOREGROUND * seeds.foreground + BACKGROUND * seeds.outside
-            return np.asarray(watershed(relief, markers) == FOREGROUND, bool)
+            basins = watershed(relief, markers)  # type: ignore[no-untyped-call]
+            return np.asarray(basins == FOREGROUND, np.bool_)
 
         return segment
 
