@@ -17,6 +17,7 @@ from ioebss import Segmenter
 from ioebss.errors import DataError, ModelError
 from ioebss.evaluation.cli import main
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
+from ioebss.evaluation.methods.timing import Timing
 from ioebss.evaluation.planes_speed import opencv_distances, random_points
 from ioebss.evaluation.speed import (
     LATER_CLICKS,
@@ -88,6 +89,18 @@ def test_a_slow_method_keeps_what_its_budget_allowed() -> None:
     assert set(clicks["slow", 8].as_json()) == {"first", "later"}
     grown = measure_growth(subject.method, subject.photo, (1, 3, 1000), 0.4)
     assert list(grown) == [1, 3]
+
+
+def test_stages_of_methods_without_a_network_are_told() -> None:
+    class Timed(Slow):
+        def click(self, x: float, y: float, label: int = 1) -> np.ndarray:
+            self.timing = Timing(prepare=1.0, input=2.0, method=3.0, mask=4.0)
+            return self.mask
+
+    subject = Subject(Timed(), np.zeros((8, 8, 3), np.uint8))
+    clicks, _ = measure_clicks({("timed", 8): subject}, {}, 1, 60, QUIET)
+    found = {stage: times.median for stage, times in clicks["timed", 8].stages.items()}
+    assert found == {"prepare": 1.0, "input": 2.0, "network": 3.0, "mask": 4.0}
 
 
 def test_distance_planes_equal_the_distance_to_every_click() -> None:
