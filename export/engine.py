@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ioebss.atomic import write_atomically
+from ioebss.click_planes import DISCS
 from ioebss.engine_files import (
     MAX_BATCH,
     MAX_PROFILES,
@@ -160,6 +161,8 @@ def _build(
 
 
 def _check_target(onnx: Path, model: Manifest) -> None:
+    if model.planes != DISCS:
+        raise UsageError(f"{onnx} reads {model.planes}; on GPUs clicks are drawn as {DISCS} only")
     quantisation = model.training.get("quantisation")
     target = quantisation.get("target") if isinstance(quantisation, dict) else None
     if model.precision == "int8" and target != TENSORRT:

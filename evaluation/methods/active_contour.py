@@ -12,20 +12,21 @@ from skimage.segmentation import morphological_chan_vese
 
 from ioebss.clicks import FOREGROUND
 from ioebss.evaluation.methods.seed_session import SeedSession, Segment
-from ioebss.evaluation.methods.seeds import Seeds
+from ioebss.evaluation.methods.seeds import Seeds, nearer
 
 FRAME_COLOURS = 32  # pixels of the frame, at even distances, that stand for the background
 
 
 @dataclass(frozen=True)
 class ActiveContour:
-    """A contour that starts around the foreground clicks and parts two regions of even likeness.
+    """A contour between the clicks and the frame that parts two regions of even likeness.
 
     Chan and Vese's two regions are even in brightness, which objects on photos are not. So the
     contour runs (scikit-image) on the photo's likeness to the clicks: b / (f + b), where f and b
     are a pixel's distances in CIELAB to the nearest mean colour of a foreground disc, and of a
-    background disc or to a colour of the frame. It starts from the foreground discs, and between
-    runs the discs and the frame are set back to what they are.
+    background disc or to a colour of the frame. The first contour lies half way between the click
+    and the frame, later ones start from the last mask; between runs the discs and the frame are
+    set back to what they are.
 
     Args:
         side: longer side that it works at, in pixels: the contour moves by one pixel a step.
@@ -35,7 +36,7 @@ class ActiveContour:
     """
 
     side: int = 256
-    rounds: int = 6
+    rounds: int = 8
     steps: int = 5
     smoothing: int = 1
 
@@ -51,17 +52,24 @@ class ActiveContour:
         sharp = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         lab = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 1.0), np.float32)
 
+        last: NDArray[np.bool_] | None = None
+
         def segment(seeds: Seeds) -> NDArray[np.bool_]:
-            return self._contour(likeness(lab, seeds), seeds)
+            nonlocal last
+            start = nearer(seeds.foreground, seeds.outside) if last is None else last
+            last = self._contour(likeness(lab, seeds), seeds, start)
+            return last
 
         return segment
 
-    def _contour(self, image: NDArray[np.float32], seeds: Seeds) -> NDArray[np.bool_]:
+    def _contour(
+        self, image: NDArray[np.float32], seeds: Seeds, start: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
         # A rim of one pixel: gradients need two pixels in each direction.
         padded = np.pad(image, 1, mode="edge")
         inside = np.pad(seeds.foreground, 1)
         outside = np.pad(seeds.outside, 1, constant_values=True)
-        mask = inside.astype(np.int8)
+        mask = ((np.pad(start, 1) | inside) & ~outside).astype(np.int8)
         for _ in range(self.rounds):
             before = mask
             mask = morphological_chan_vese(  # type: ignore[no-untyped-call]

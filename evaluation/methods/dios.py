@@ -9,7 +9,6 @@ pixels are held on their side. The network is trained by `ioebss-train --recipe 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ from ioebss.clicks import FOREGROUND, Click
 from ioebss.errors import UsageError
 from ioebss.evaluation.methods.checkpoint import CheckpointMethod
 from ioebss.evaluation.methods.max_flow import NEVER, contrast_weights, minimum_cut
+from ioebss.evaluation.methods.timing import Timing, milliseconds_since
 from ioebss.obedience import obey_exactly
 from ioebss.precision import EXACT
 from ioebss.segmenter import Segmenter
-from ioebss.session import Session, Timing
+from ioebss.session import Session
 
 LEAST = 1e-4  # probabilities are clipped to this and 1 less this: no pixel is beyond doubt
 SMOOTHNESS = 1.0  # of neighbours to probabilities: the inverse of the paper's lambda; not tuned
@@ -77,7 +77,7 @@ class DiosSession:
     """One photo being clicked on.
 
     Attributes:
-        timing: of the last click; the cut counts as `mask`.
+        timing: of the last click: `method` is the network, the cut counts as `mask`.
     """
 
     def __init__(
@@ -88,8 +88,7 @@ class DiosSession:
         if refined:
             self._shape = _working_shape(*photo.shape[:2])
             self._weights = contrast_weights(_resized(photo, self._shape, cv2.INTER_AREA))
-        prepared = session.timing.prepare + _milliseconds(started)
-        self.timing = replace(session.timing, prepare=prepared)
+        self.timing = Timing(session.timing.prepare + milliseconds_since(started))
 
     def click(self, x: float, y: float, label: int = FOREGROUND) -> NDArray[np.bool_]:
         """Adds a click and returns the new mask; see `ioebss.session.Session.click`."""
@@ -98,7 +97,7 @@ class DiosSession:
         if self._refined:
             mask = self._cut()
         timing = self._session.timing
-        cut = _milliseconds(started)
+        cut = milliseconds_since(started)
         self.timing = Timing(self.timing.prepare, timing.input, timing.network, timing.mask + cut)
         return mask
 
@@ -136,7 +135,3 @@ def _cells(
     rows = np.array([c.y for c in clicks], np.int64) * working[0] // photo[0]
     columns = np.array([c.x for c in clicks], np.int64) * working[1] // photo[1]
     return rows, columns
-
-
-def _milliseconds(started: float) -> float:
-    return 1e3 * (time.perf_counter() - started)

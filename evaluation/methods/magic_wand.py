@@ -74,7 +74,9 @@ def grow(colours: NDArray[np.float32], seeds: NDArray[np.int32]) -> NDArray[np.i
     )
     flat = seeds.ravel()
     counts = np.bincount(flat).tolist()
-    sums = [np.bincount(flat, colours[..., c].ravel()).tolist() for c in range(3)]
+    firsts, seconds, thirds = (
+        np.bincount(flat, colours[..., c].ravel()).tolist() for c in range(3)
+    )
     steps = (1, -1, width, -width)
     waiting: list[tuple[float, int, int, int]] = []
     order = 0
@@ -82,7 +84,7 @@ def grow(colours: NDArray[np.float32], seeds: NDArray[np.int32]) -> NDArray[np.i
     def queue(pixel: int, region: int) -> None:
         nonlocal order
         count = counts[region]
-        one, two, three = (total[region] / count for total in sums)
+        one, two, three = firsts[region] / count, seconds[region] / count, thirds[region] / count
         for step in steps:
             near = pixel + step
             if not regions[near]:
@@ -98,7 +100,8 @@ def grow(colours: NDArray[np.float32], seeds: NDArray[np.int32]) -> NDArray[np.i
             continue
         regions[pixel] = region
         counts[region] += 1
-        for total, plane in zip(sums, (first, second, third), strict=True):
-            total[region] += plane[pixel]
+        firsts[region] += first[pixel]
+        seconds[region] += second[pixel]
+        thirds[region] += third[pixel]
         queue(pixel, region)
     return np.array(regions, np.int32).reshape(height + 2, width)[1:-1, 1:-1]

@@ -93,7 +93,7 @@ class Encoder:
             canvas[: size[1], : size[0]] = pixels
             pixels = canvas
         if not self.normalises:
-            pixels = (pixels - np.float32(MEAN)) / np.float32(STD)
+            pixels = (pixels - np.asarray(MEAN, np.float32)) / np.asarray(STD, np.float32)
         if self.layout.endswith("CHW"):
             pixels = pixels.transpose(2, 0, 1)
         if self.layout.startswith("N"):

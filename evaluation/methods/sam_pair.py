@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from ioebss.clicks import FOREGROUND, Click, make_click
 from ioebss.errors import ClickError
 from ioebss.evaluation.methods.sam_graphs import Decoder, Encoder
+from ioebss.evaluation.methods.timing import Timing, milliseconds_since
 from ioebss.image_files import check_photo
 from ioebss.obedience import obey_exactly
-from ioebss.session import Timing
 
 
 class SamPair:
@@ -58,7 +58,7 @@ class SamSession:
     """One photo being clicked on.
 
     Attributes:
-        timing: of the last click; `prepare` is the encoder's.
+        timing: of the last click; `prepare` is the encoder's, `method` the decoder's.
     """
 
     def __init__(self, photo: NDArray[np.uint8], encoder: Encoder, decoder: Decoder) -> None:
@@ -68,7 +68,7 @@ class SamSession:
         self._embeddings = encoder.run(photo)
         self._clicks: tuple[Click, ...] = ()
         self._low: NDArray[Any] | None = None
-        self.timing = Timing(1e3 * (time.perf_counter() - started), 0.0, 0.0, 0.0)
+        self.timing = Timing(milliseconds_since(started))
 
     def click(self, x: float, y: float, label: int = FOREGROUND) -> NDArray[np.bool_]:
         """Adds a click and returns the new mask, bool (H, W).
@@ -93,6 +93,6 @@ class SamSession:
             self.timing.prepare,
             1e3 * (ready - started),
             1e3 * (answered - ready),
-            1e3 * (time.perf_counter() - answered),
+            milliseconds_since(answered),
         )
         return mask

@@ -257,6 +257,14 @@ def test_an_onnx_file_that_has_changed(
 
 
 @needs_rtx
+def test_no_engine_draws_distances(
+    make_model: Callable[..., Path], tmp_path: Path, cache: Path
+) -> None:
+    with pytest.raises(UsageError, match="reads distances; on GPUs clicks are drawn as discs only"):
+        build(make_model(5, planes="distances"), tmp_path / "a.engine", cache)
+
+
+@needs_rtx
 def test_what_cannot_be_parsed_is_named(tmp_path: Path, cache: Path) -> None:
     tools = open_toolchain("tensorrt-rtx", QUIET)
     arguments = (SMALL, BuildOptions(), tmp_path / "timings", QUIET)

@@ -101,9 +101,9 @@ def test_large_photos_are_cut_small(run: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_times_of_a_click(run: Path, square: NDArray[np.uint8]) -> None:
     session = Dios(run).open(square)
-    assert session.timing.prepare > 0 and session.timing.network == 0
+    assert session.timing.prepare > 0 and session.timing.method == 0
     session.click(60, 50)
-    assert session.timing.network > 0 and session.timing.mask > 0
+    assert session.timing.method > 0 and session.timing.mask > 0
 
 
 @pytest.mark.parametrize("smoothness", [-1.0, float("nan"), float("inf")])

@@ -230,7 +230,7 @@ def test_later_clicks_are_asked_with_the_last_mask(pair: Pair, photo: NDArray[np
     np.testing.assert_array_equal(session.click(184, 136), both)
     without = session.click(100, 100, 0)  # on the ground: nothing changes
     np.testing.assert_array_equal(without, both)
-    assert session.timing.prepare > 0 and session.timing.network > 0
+    assert session.timing.prepare > 0 and session.timing.method > 0
 
 
 def test_a_clicked_pixel_is_obeyed(pair: Pair, photo: NDArray[np.uint8]) -> None:
