@@ -86,7 +86,7 @@ class Encoder:
         scale = min(self.size[0] / height, self.size[1] / width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        pixels = np.asarray(cv2.resize(photo, size, interpolation=flags), np.float32)
+        pixels: NDArray[Any] = cv2.resize(photo, size, interpolation=flags).astype(np.float32)
         if not self.pads:
             canvas = np.empty((*self.size, 3), np.float32)
             canvas[:] = MEAN

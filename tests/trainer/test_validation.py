@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ioebss.trainer.datasets.transforms import Target
 from ioebss.trainer.distributed import World
 from ioebss.trainer.recipe import Recipe, load_recipe
-from ioebss.trainer.validation import validate, validation_targets
+from ioebss.trainer.validation import validate, validate_pairs, validation_targets
 
 HERE = World(0, 1, torch.device("cpu"))
 
@@ -92,3 +92,49 @@ def test_targets_are_the_largest_objects_of_evenly_spread_photos(
         assert got.mask.mean() == pytest.approx(share, rel=0.1)
     shares = [validation_targets(scenes, recipe, World(r, 2, HERE.device)) for r in range(2)]
     assert [len(part) for part in shares] == [2, 1]
+
+
+class InTheClicks(nn.Module):
+    """Foreground in the positive discs, or with distances: where one is below 3."""
+
+    def __init__(self, distances: bool = False) -> None:
+        super().__init__()
+        self.distances = distances
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.planes = x[:, 3:5].clone()
+        inside = x[:, 3:4] < 3 if self.distances else x[:, 3:4] > 0
+        score = inside.float() * 2 - 1
+        return torch.cat([-score, score], 1)
+
+
+@pytest.mark.parametrize("kind", ["discs", "distances"])
+def test_pairs_are_set_at_once_and_the_same_each_time(recipe: Recipe, kind: str) -> None:
+    """IoU of a few discs on the object, and what the network is shown."""
+    network = replace(recipe.network, planes=kind)
+    loss = replace(recipe.loss, label=0.0)
+    clicks = replace(recipe.clicks, pairs=4, radius=1)
+    chosen = replace(recipe, network=network, clicks=clicks, loss=loss)
+    model = InTheClicks(kind == "distances")
+    targets = [target(), target()]
+    found = validate_pairs(model, targets, chosen, HERE)
+    planes = model.planes
+    assert found == validate_pairs(model, targets, chosen, HERE)
+    assert torch.equal(planes, model.planes)
+    assert not torch.equal(planes[0], planes[1]), "each photo has clicks of its own"
+    inside = (planes[:, 0] < 3 if kind == "distances" else planes[:, 0] > 0).numpy()
+    truth = target().mask
+    expected = np.mean([(m & truth).sum() / (m | truth).sum() for m in inside])
+    assert found == pytest.approx(expected) and 0 < found < 0.5
+    if kind == "distances":
+        for positive, negative in planes.numpy():
+            assert 1 <= (positive == 0).sum() <= 4 and truth[positive == 0].all()
+            assert not truth[negative == 0].any()
+
+
+def test_distances_start_at_their_farthest(recipe: Recipe) -> None:
+    """Without a background click that plane is 255, not 0, which would mean a click everywhere."""
+    network, loss = replace(recipe.network, planes="distances"), replace(recipe.loss, label=0.0)
+    model = InTheClicks(distances=True)
+    validate(model, [target()], replace(recipe, network=network, loss=loss), HERE)
+    assert (model.planes[0, 0] == 0).sum() == 3 and (model.planes[0, 1] == 255).all()

@@ -88,6 +88,16 @@ def test_clicks_are_obeyed_against_probability_and_contrast(
     assert not session.click(100, 20, 0)[20, 100]
 
 
+def test_clicks_alone_decide_where_the_network_knows_nothing(
+    run: Path, square: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubt = np.full((96, 128), 0.5, np.float32)
+    monkeypatch.setattr("ioebss.session.Session.probability", property(lambda _: doubt))
+    session = Dios(run, smoothness=20.0).open(square)
+    session.click(60, 50)
+    np.testing.assert_array_equal(session.click(10, 10, 0), square[..., 0] > 128)
+
+
 def test_large_photos_are_cut_small(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ioebss.evaluation.methods.dios.WORKING_SIDE", 64)
     photo = np.full((96, 128, 3), 40, np.uint8)
