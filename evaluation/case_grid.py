@@ -116,6 +116,14 @@ def paint(
     return np.asarray(picture, np.uint8)
 
 
+def masks_along(
+    method: Method, image: NDArray[np.uint8], clicks: Sequence[Click]
+) -> list[NDArray[np.bool_]]:
+    """The masks, bool (H, W), after each of some clicks that were made before."""
+    session = method.open(image)
+    return [session.click(c.x, c.y, c.label) for c in clicks]
+
+
 def _panels(
     method: Method, dataset: SceneDataset, case: Case, shown: Sequence[int]
 ) -> list[tuple[NDArray[np.uint8], str]]:
@@ -125,8 +133,7 @@ def _panels(
     clicks = course.clicks[: shown[-1]]
     caption = f"{case.kind}: {instance.scene} #{instance.label}"
     panels = [(paint(scene.image, truth, None, clicks), caption)]
-    session = method.open(scene.image)
-    masks = [session.click(c.x, c.y, c.label) for c in clicks]
+    masks = masks_along(method, scene.image, clicks)
     for k in shown:
         mask = masks[min(k, len(masks)) - 1]  # fewer clicks were made where the mask was perfect
         caption = f"{k} click{'s' * (k > 1)}: IoU {course.ious[k - 1]:.3f}"

@@ -91,7 +91,7 @@ def click_times(
 
 def first_masks(build: Path, starts: int, environment: dict[str, str]) -> dict[str, object]:
     """Milliseconds from the start of a process to its end, with one mask written: medians and n."""
-    with tempfile.TemporaryDirectory(prefix="ioebss-speed-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ioebss-cpp-speed-") as folder:
         mask = str(Path(folder) / "mask.png")
         commands = {
             "click_to_mask": [

@@ -21,12 +21,14 @@ class Instance:
         scene: name of the scene.
         label: of the object in the scene's labels, 1..254.
         area: in pixels.
+        category: its class, where the data set names it, else "".
     """
 
     index: int
     scene: str
     label: int
     area: int
+    category: str = ""
 
 
 def list_instances(
@@ -47,7 +49,9 @@ def list_instances(
             scene = dataset.scene(index)
             areas = np.bincount(scene.labels.ravel(), minlength=256)
             instances += [
-                Instance(index, scene.name, label, int(areas[label]))
+                Instance(
+                    index, scene.name, label, int(areas[label]), scene.categories.get(label, "")
+                )
                 for label in scene.objects(min_area)
             ]
             advance()
@@ -66,6 +70,30 @@ def evenly_spread(instances: Sequence[Instance], limit: int) -> list[Instance]:
         raise UsageError(f"a limit of {limit} objects leaves nothing to measure; use 1 or more")
     count = min(limit, len(instances))
     return [instances[i * len(instances) // count] for i in range(count)]
+
+
+def of_each_category(instances: Sequence[Instance], limit: int) -> list[Instance]:
+    """At most `limit` objects of each class, evenly spread over its objects, in order.
+
+    Raises:
+        UsageError: the limit is below 1, or the data set names no classes.
+    """
+    if not all(instance.category for instance in instances):
+        raise UsageError("this data set names no classes; choose by --limit instead")
+    places: dict[str, list[Instance]] = {}
+    for instance in instances:
+        places.setdefault(instance.category, []).append(instance)
+    kept = {i for group in places.values() for i in evenly_spread(group, limit)}
+    return [instance for instance in instances if instance in kept]
+
+
+def one_of_each_photo(instances: Sequence[Instance]) -> list[Instance]:
+    """The largest object of each photo, in order."""
+    largest: dict[int, Instance] = {}
+    for instance in instances:
+        if instance.index not in largest or instance.area > largest[instance.index].area:
+            largest[instance.index] = instance
+    return list(largest.values())
 
 
 def scene_of(dataset: SceneDataset, objects: Sequence[Instance]) -> Scene:

@@ -11,6 +11,7 @@ from ioebss.errors import UsageError
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+CHUNK = 1 << 20  # values drawn at once
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,12 @@ def estimate(values: ArrayLike, resamples: int = RESAMPLES, seed: int = 0) -> Es
     if array.ndim != 1 or not array.size:
         raise UsageError(f"a mean needs a list of values, not an array of shape {array.shape}")
     rng = np.random.default_rng(seed)
-    # One draw at a time: all at once would take gigabytes for a data set of a thousand photos.
-    means = [array[rng.integers(array.size, size=array.size)].mean() for _ in range(resamples)]
+    # In parts: all at once would take gigabytes for a data set of a thousand photos.
+    step = max(1, CHUNK // array.size)
+    counts = [min(step, resamples - done) for done in range(0, resamples, step)]
+    means = np.concatenate(
+        [array[rng.integers(array.size, size=(n, array.size))].mean(axis=1) for n in counts]
+    )
     tail = 50 * (1 - LEVEL)
     low, high = np.percentile(means, [tail, 100 - tail])
     return Estimate(float(array.mean()), float(low), float(high))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,5 +47,41 @@ def plot_iou_over_clicks(path: Path, measurements: Sequence[Measurement], title:
     )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="lower right")
+    axes.grid(alpha=0.3)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
+
+
+def plot_methods(path: Path, measured: Mapping[str, Sequence[Measurement]], title: str) -> None:
+    """Draws the mean IoU after each click with its 95 % interval, a line for each method, as the
+    paper's figure 3.
+
+    Args:
+        path: the picture to write, e.g. a PNG.
+        measured: by method, with the same number of clicks.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    colours = colormaps["tab20"](range(20))
+    for number, (name, measurements) in enumerate(measured.items()):
+        ious = np.array([m.course.ious for m in measurements])
+        means = [estimate(column) for column in ious.T]
+        clicks = np.arange(1, ious.shape[1] + 1)
+        colour = colours[2 * number % 20 + number // 10]
+        lows, highs = [m.low for m in means], [m.high for m in means]
+        axes.fill_between(clicks, lows, highs, alpha=0.12, color=colour, linewidth=0)
+        label = f"{name} (n={len(ious)})"
+        axes.plot(clicks, [m.mean for m in means], marker=".", color=colour, label=label)
+    axes.set(title=title, xlabel="clicks", ylabel="mean IoU, 95 % interval", ylim=(0, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     axes.grid(alpha=0.3)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))

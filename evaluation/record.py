@@ -9,7 +9,14 @@ from typing import Any
 from ioebss.evaluation.summary import Summary
 from ioebss.manifest import read_manifest, write_manifest
 
-SAME = ("split", "protocol", "size", "zoom", "flip")  # what makes two results the same measurement
+SAME = (
+    "split",
+    "side",
+    "protocol",
+    "size",
+    "zoom",
+    "flip",
+)  # what makes two results the same measurement
 
 
 def record(model: Path, setup: dict[str, Any], summary: Summary) -> None:
@@ -27,6 +34,7 @@ def record(model: Path, setup: dict[str, Any], summary: Summary) -> None:
     data = setup["data"]
     entry = {
         "split": data["split"],
+        "side": data["side"],
         "protocol": setup["protocol"],
         "n": summary.objects,
         **{key: setup["model"].get(key) for key in ("size", "zoom", "flip")},

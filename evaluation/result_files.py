@@ -12,12 +12,13 @@ from ioebss.atomic import write_atomically
 from ioebss.errors import DataError
 from ioebss.evaluation.instances import Instance
 from ioebss.evaluation.protocol import Measurement
+from ioebss.evaluation.rows import instance_of, row_of
 from ioebss.evaluation.summary import Summary
 from ioebss.json_files import read_json_object
 
-FORMAT = 1
+FORMAT = 2  # 1 had no pixel accuracy and no boundary IoU
 MAX_RESULT_BYTES = 256 * 1024 * 1024
-RESULT = "a result of ioebss-bench: give its --out file"
+RESULT = "a result of ioebss-bench accuracy: give METHOD.json of its --out folder"
 
 
 def write_result(
@@ -26,8 +27,7 @@ def write_result(
     """Writes a result.
 
     The file holds `format`, the keys of `setup`, `summary`, and `instances`: one object a line,
-    with its scene and label, its clicks [x, y, label], its IoU after each and the
-    milliseconds of each.
+    see `ioebss.evaluation.rows`.
 
     Args:
         path: the file; its folder must exist.
@@ -36,35 +36,40 @@ def write_result(
     Raises:
         OutputError: it cannot be written.
     """
-    head = json.dumps({"format": FORMAT, **setup, "summary": asdict(summary)}, indent=2)
-    lines = ",\n".join(f"    {json.dumps(_row(m))}" for m in measurements)
-    text = f'{head.removesuffix("}").rstrip()},\n  "instances": [\n{lines}\n  ]\n}}\n'
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    head = {"format": FORMAT, **setup, "summary": asdict(summary)}
+    _write(path, head, [row_of(m) for m in measurements])
+
+
+def write_instances(path: Path, instances: Sequence[Instance]) -> None:
+    """Writes a list of objects, to measure the same ones again.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    _write(path, {"format": FORMAT}, [asdict(instance) for instance in instances])
 
 
 def read_instances(path: Path) -> list[Instance]:
-    """The objects of an earlier result, in its order, to measure the same ones again.
+    """The objects of a list or of an earlier result, in its order.
 
     Raises:
-        DataError: the file is missing, unreadable, or no such result.
+        DataError: the file is missing, unreadable, or neither.
     """
     table = read_json_object(path, MAX_RESULT_BYTES, DataError, RESULT)
+    rows = table.get("instances")
+    if not isinstance(rows, list):
+        raise DataError(f"{path} is not {RESULT}")
     try:
-        rows = table["instances"]
-        instances = [Instance(r["index"], r["scene"], r["label"], r["area"]) for r in rows]
-    except (KeyError, TypeError):
-        raise DataError(f"{path} is not {RESULT}") from None
-    numbers = [n for i in instances for n in (i.index, i.label, i.area)]
-    if not instances or any(type(n) is not int for n in numbers):
-        raise DataError(f"{path} lists no objects, or not as ioebss-bench writes them")
+        instances = [instance_of(row) for row in rows]
+    except DataError:
+        raise DataError(f"{path} is not {RESULT}: an object is described wrongly") from None
+    if not instances:
+        raise DataError(f"{path} lists no objects")
     return instances
 
 
-def _row(measurement: Measurement) -> dict[str, Any]:
-    course = measurement.course
-    return {
-        **asdict(measurement.instance),
-        "clicks": [[c.x, c.y, c.label] for c in course.clicks],
-        "ious": [round(v, 6) for v in course.ious],
-        "milliseconds": [round(v, 3) for v in course.milliseconds],
-    }
+def _write(path: Path, head: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    top = json.dumps(head, indent=2).removesuffix("}").rstrip()
+    lines = ",\n".join(f"    {json.dumps(row)}" for row in rows)
+    text = f'{top},\n  "instances": [\n{lines}\n  ]\n}}\n'
+    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))

@@ -1,22 +1,25 @@
-"""How long clicks take: candidates take turns within one run, so that what else the machine does
-hits all alike. Only ratios within a run mean something on a shared machine.
+"""How long clicks take: methods take turns within one run, so that what else the machine does hits
+all alike. Only ratios within a run mean something on a shared machine.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
+from ioebss.evaluation.protocol import Method
 from ioebss.progress import Progress
-from ioebss.segmenter import Segmenter
+from ioebss.robot import InteractiveSession
 
 LATER_CLICKS = 4  # after the first, on each photo
-STAGES = ("input", "network", "mask")
+# Parts of a session's `timing`: of the photo once, then of each click.
+STAGES = ("prepare", "input", "network", "mask")
 
 
 @dataclass
@@ -41,47 +44,66 @@ class Times:
 
 @dataclass
 class ClickTimes:
-    """Times of one candidate on one photo.
+    """Times of one method on one photo.
 
     Attributes:
         first: from the decoded photo to the first mask: opening the session and the first click.
         later: a click after the first, from its coordinates to the mask.
-        stages: parts of `later`.
+        stages: "prepare" is part of `first`, the others of `later`. Empty for methods that do not
+            tell.
+        spent: seconds, warming up included.
     """
 
     first: Times = field(default_factory=Times)
     later: Times = field(default_factory=Times)
     stages: dict[str, Times] = field(default_factory=lambda: {s: Times() for s in STAGES})
+    spent: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Each as median, minimum and n."""
+        stages = {name: times.as_json() for name, times in self.stages.items() if times.values}
+        return {"first": self.first.as_json(), "later": self.later.as_json(), **stages}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A method and the photo that it is timed on: uint8 (H, W, 3)."""
+
+    method: Method
+    photo: NDArray[np.uint8]
 
 
 def measure_clicks(
-    candidates: Mapping[str, Segmenter],
-    photos: Mapping[str, NDArray[np.uint8]],
+    subjects: Mapping[tuple[str, int], Subject],
     foreign: Mapping[str, ForeignGraphs],
     repeats: int,
+    budget: float,
     progress: Progress,
-) -> tuple[dict[tuple[str, str], ClickTimes], dict[str, Times]]:
-    """Times clicks of every candidate on every photo, and runs of other systems' graphs.
+) -> tuple[dict[tuple[str, int], ClickTimes], dict[str, Times]]:
+    """Times clicks of every subject, and runs of other systems' graphs, in turns.
 
     Args:
-        candidates: by name.
-        photos: uint8 (H, W, 3), by name.
+        subjects: by name and side of the photo in pixels.
         foreign: what to compare with, by name.
-        repeats: sessions per candidate and photo, and runs of the graphs; one more warms up.
+        repeats: sessions per subject, and runs of the graphs; one more warms up.
+        budget: seconds for each subject; one that has used them up sits the other rounds out, and
+            one that has used them up while warming up keeps those times: it has no others.
 
     Returns:
-        By (candidate, photo), and by name of the graphs.
+        By subject, and by name of the graphs.
 
     Raises:
-        BackendError: an engine failed.
+        IoebssError: whatever a method raises.
     """
-    clicks = {(c, p): ClickTimes() for c in candidates for p in photos}
+    clicks = {key: ClickTimes() for key in subjects}
     graphs = {name: Times() for name in foreign}
     with progress.task("timing", repeats + 1) as advance:
         for repeat in range(repeats + 1):
-            for (candidate, photo), times in clicks.items():
-                kept = times if repeat else ClickTimes()
-                _one_session(candidates[candidate], photos[photo], repeat, kept)
+            for key, subject in subjects.items():
+                if clicks[key].spent < budget:
+                    _one_session(subject, repeat, clicks[key])
+                    if repeat == 0 and clicks[key].spent < budget:
+                        clicks[key] = ClickTimes(spent=clicks[key].spent)
             for name, times_of_graph in graphs.items():
                 milliseconds = [foreign[name].run() for _ in range(LATER_CLICKS)]
                 if repeat:
@@ -90,20 +112,61 @@ def measure_clicks(
     return clicks, graphs
 
 
-def _one_session(
-    segmenter: Segmenter, photo: NDArray[np.uint8], seed: int, times: ClickTimes
-) -> None:
-    """A click in the middle, then others around it, on and off the object."""
-    rng = np.random.default_rng(seed)
-    height, width = photo.shape[:2]
+def measure_growth(
+    method: Method, photo: NDArray[np.uint8], counts: Sequence[int], budget: float
+) -> dict[int, float]:
+    """Milliseconds of the k-th click on one photo, as clicks gather.
+
+    Args:
+        counts: the k, ascending. Around each, three clicks are timed and the median taken.
+        budget: seconds; what would come after is left out.
+
+    Raises:
+        IoebssError: whatever the method raises.
+    """
+    rng = np.random.default_rng(0)
     started = time.perf_counter()
-    session = segmenter.open(photo)
-    session.click(width // 2, height // 2)
+    session = method.open(photo)
+    taken: list[float] = []
+    for number in range(1, counts[-1] + 1):
+        if time.perf_counter() - started > budget:
+            break
+        taken.append(timed_click(session, photo, number - 1, rng))
+    reached = [k for k in counts if k <= len(taken)]
+    return {k: float(np.median(taken[max(0, k - 2) : k + 1])) for k in reached}
+
+
+def timed_click(
+    session: InteractiveSession, photo: NDArray[np.uint8], number: int, rng: np.random.Generator
+) -> float:
+    """Makes a click and returns its milliseconds: the first in the middle, then others around it,
+    on and off the object."""
+    height, width = photo.shape[:2]
+    x, y = rng.uniform(0.3, 0.7, 2) if number else (0.5, 0.5)
+    started = time.perf_counter()
+    session.click(int(x * width), int(y * height), (number + 1) % 2)
+    return 1e3 * (time.perf_counter() - started)
+
+
+def _one_session(subject: Subject, seed: int, times: ClickTimes) -> None:
+    rng = np.random.default_rng(seed)
+    started = time.perf_counter()
+    session = subject.method.open(subject.photo)
+    timed_click(session, subject.photo, 0, rng)
     times.first.values.append(1e3 * (time.perf_counter() - started))
-    for number in range(LATER_CLICKS):
-        x, y = rng.uniform(0.3, 0.7, 2)
-        started = time.perf_counter()
-        session.click(int(x * width), int(y * height), number % 2)
-        times.later.values.append(1e3 * (time.perf_counter() - started))
-        for stage, values in times.stages.items():
-            values.values.append(getattr(session.timing, stage))
+    timing = getattr(session, "timing", None)
+    if timing is not None:
+        times.stages["prepare"].values.append(timing.prepare)
+    for number in range(1, LATER_CLICKS + 1):
+        times.later.values.append(timed_click(session, subject.photo, number, rng))
+        timing = getattr(session, "timing", None)
+        if timing is not None:
+            for stage in STAGES[1:]:
+                times.stages[stage].values.append(_stage(timing, stage))
+    times.spent += time.perf_counter() - started
+
+
+def _stage(timing: Any, stage: str) -> float:
+    """Milliseconds of a stage; what is a network in ours is called the method elsewhere."""
+    name = stage if hasattr(timing, stage) else "method"
+    return float(getattr(timing, name))

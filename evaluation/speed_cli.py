@@ -1,68 +1,84 @@
-"""`ioebss-speed`: how long clicks take, and what accuracy that time buys."""
+"""`ioebss-bench speed`: how long clicks take, and what accuracy that time buys."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
-import math
-import os
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from ioebss.atomic import write_atomically
-from ioebss.command import run_command
-from ioebss.errors import MissingExtraError, OutputError, UsageError
+from ioebss.errors import UsageError
+from ioebss.evaluation.accuracy import make_folder
+from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
-from ioebss.evaluation.speed import ClickTimes, Times, measure_clicks
-from ioebss.evaluation.trade_off import matching, plot_trade_off, read_accuracy
+from ioebss.evaluation.options import (
+    add_methods,
+    add_out,
+    candidates_of,
+    check_pictures,
+    check_positive,
+    typed,
+)
+from ioebss.evaluation.speed_plots import plot_curves, plot_planes
+from ioebss.evaluation.speed_run import SpeedPlan, identities, measure_speed
+from ioebss.evaluation.speed_tables import format_speed
+from ioebss.evaluation.trade_off import Accuracy, matching, plot_trade_off, read_accuracy
 from ioebss.image_files import MAX_PIXELS, read_photo
-from ioebss.precision import EXACT
 from ioebss.progress import Progress
-from ioebss.provenance import provenance
-from ioebss.segmenter import BUNDLED, Segmenter
+from ioebss.segmenter import BUNDLED
 
 DESCRIPTION = (
-    "Time clicks: models, input sizes and photo sizes take turns in one run. Times the first click "
-    "(opening the photo included) and later ones, their stages apart."
+    "Time of a click: methods, sizes and photos take turns in one run; the first click (with the "
+    "opening of the photo) and later ones, stages, memory, cost against resolution and clicks."
 )
 SAMPLE = BUNDLED.parent.parent / "samples" / "astronaut.jpg"
+PLAN = SpeedPlan()
 
 
-def main() -> None:
-    """Entry point."""
-    run_command(_parser(), _speed)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("ioebss-speed", description=DESCRIPTION)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    add_methods(parser)
+    add_out(parser)
+    parser.set_defaults(threads=None)
     parser.add_argument(
-        "--model",
-        type=Path,
+        "--side",
+        type=int,
         action="append",
-        metavar="ONNX",
-        help="model file, repeatable (the bundled one)",
+        help="longer side of the photo in pixels, repeatable (256, 512, 1024)",
     )
     parser.add_argument(
-        "--size", type=int, action="append", help="longer side of the input, repeatable"
+        "--size",
+        type=int,
+        action="append",
+        help="longer side of the networks' input, repeatable (the recommended one, and the photo's "
+        "own without zooming in)",
+    )
+    parser.add_argument("--photo", type=Path, default=SAMPLE, help="scaled to them (a sample)")
+    parser.add_argument(
+        "--repeats", type=int, default=PLAN.repeats, help="photos opened (%(default)s)"
     )
     parser.add_argument(
-        "--megapixels",
+        "--budget",
         type=float,
-        action="append",
-        metavar="MP",
-        help="size of the photo, repeatable (0.25)",
+        default=PLAN.budget,
+        metavar="SECONDS",
+        help="for each method and side (%(default)s)",
     )
-    parser.add_argument("--photo", type=Path, default=SAMPLE, help="scaled to it (a sample)")
-    parser.add_argument("--threads", type=int, help="CPU threads of the network")
-    parser.add_argument("--backend", default="auto", help="engine (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=20, help="photos opened (%(default)s)")
+    parser.add_argument(
+        "--resolutions",
+        type=_numbers,
+        default=PLAN.resolutions,
+        metavar="A,B,...",
+        help="longer sides for the curve of cost against resolution (256 to 4096)",
+    )
+    parser.add_argument(
+        "--clicks",
+        type=_numbers,
+        default=PLAN.clicks,
+        metavar="A,B,...",
+        help="numbers of clicks for the curve of cost against clicks (1 to 100)",
+    )
     parser.add_argument(
         "--beside",
         type=_named_graphs,
@@ -76,12 +92,91 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         action="append",
         default=[],
-        metavar="RESULT.json",
-        help="result of ioebss-bench for a model and size; repeatable; --out draws accuracy over "
-        "time",
+        metavar="METHOD.json",
+        help="result of ioebss-bench accuracy for a model and size; repeatable; draws accuracy "
+        "over time",
     )
-    parser.add_argument("--out", type=Path, metavar="RESULT.json", help="write the times")
-    return parser
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measures, prints, writes and draws."""
+    plan, candidates = _check(arguments)
+    accuracy = [read_accuracy(path) for path in arguments.accuracy]
+    for one in accuracy:
+        matching(one, identities(plan, candidates))
+    foreign = {n: ForeignGraphs(paths, arguments.threads) for n, paths in arguments.beside}
+    text = time_all(arguments.out, plan, candidates, arguments.photo, foreign, accuracy, Progress())
+    print(text)
+
+
+def time_all(
+    out: Path,
+    plan: SpeedPlan,
+    candidates: list[Candidate],
+    photo: Path,
+    foreign: dict[str, ForeignGraphs],
+    accuracy: list[Accuracy],
+    progress: Progress,
+) -> str:
+    """Measures a plan and writes `OUT/speed.json`, `OUT/speed.md` and the pictures.
+
+    Returns:
+        The Markdown.
+
+    Raises:
+        OutputError: something cannot be written.
+        IoebssError: whatever a method raises.
+    """
+    pixels = read_photo(photo)
+    make_folder(out)
+    measured: dict[str, Any] = {
+        "format": 2,
+        **typed(),
+        "threads": candidates[0].options.threads,
+        **measure_speed(plan, candidates, pixels, foreign, progress),
+    }
+    content = json.dumps(measured, indent=1) + "\n"
+    write_atomically(out / "speed.json", lambda path: path.write_text(content, "utf-8"))
+    text = format_speed(measured)
+    write_atomically(out / "speed.md", lambda path: path.write_text(text, "utf-8"))
+    plot_curves(out / "resolution.png", measured["resolution"], "longer side of the photo, pixels")
+    plot_curves(out / "clicks.png", measured["growth"], "clicks on the photo")
+    plot_planes(out / "planes.png", measured["planes"])
+    if accuracy:
+        plot_trade_off(out / "trade-off.png", measured["clicks"], measured["graphs"], accuracy)
+    return text
+
+
+def _check(arguments: argparse.Namespace) -> tuple[SpeedPlan, list[Candidate]]:
+    """Refuses at once what would otherwise fail after the measuring."""
+    check_positive(arguments, "repeats", "threads")
+    sides = tuple(sorted(set(arguments.side or PLAN.sides)))
+    for option, values in (
+        ("side", sides),
+        ("resolutions", arguments.resolutions),
+    ):
+        if min(values) < 16 or max(values) ** 2 > MAX_PIXELS:
+            raise UsageError(f"--{option} {values}: from 16 to {int(MAX_PIXELS**0.5)} pixels")
+    if min(arguments.clicks) < 1 or max(arguments.clicks) > 1000:
+        raise UsageError(f"--clicks {arguments.clicks}: from 1 to 1000")
+    if not arguments.budget > 0:
+        raise UsageError(f"--budget {arguments.budget}: give seconds")
+    sizes = tuple(arguments.size or ())
+    if len(set(sizes)) < len(sizes):
+        raise UsageError("--size: the same one is given twice")
+    names = [name for name, _ in arguments.beside]
+    if len(set(names)) < len(names):
+        raise UsageError("--beside: give each system a name of its own")
+    check_pictures()
+    plan = SpeedPlan(
+        sides,
+        arguments.repeats,
+        arguments.budget,
+        tuple(sorted(set(arguments.resolutions))),
+        tuple(sorted(set(arguments.clicks))),
+        sizes,
+    )
+    return plan, candidates_of(arguments)
 
 
 def _named_graphs(text: str) -> tuple[str, list[Path]]:
@@ -91,110 +186,8 @@ def _named_graphs(text: str) -> tuple[str, list[Path]]:
     return name, [Path(path) for path in paths.split("+")]
 
 
-def _speed(arguments: argparse.Namespace) -> None:
-    _check(arguments)
-    accuracy = [read_accuracy(path) for path in arguments.accuracy]
-    candidates = _candidates(arguments)
-    for one in accuracy:
-        matching(one, [_identity(segmenter) for segmenter in candidates.values()])
-    photos = _photos(arguments)
-    foreign = {n: ForeignGraphs(paths, arguments.threads) for n, paths in arguments.beside}
-    clicks, graphs = measure_clicks(candidates, photos, foreign, arguments.repeats, Progress())
-    setup = provenance(shlex.join(["ioebss-speed", *sys.argv[1:]]))
-    threads = arguments.threads or "as the engine chooses"
-    print(f"{setup['device']}, threads: {threads}; milliseconds, medians\n")
-    print(_table(clicks, graphs))
-    if arguments.out:
-        rows = [_row(candidates[c], c, p, times) for (c, p), times in clicks.items()]
-        others: dict[str, Any] = {
-            n: t.as_json() | {"inputs": foreign[n].shapes} for n, t in graphs.items()
-        }
-        result = {"format": 1, **setup, "threads": arguments.threads, "clicks": rows}
-        text = json.dumps(result | {"graphs": others}, indent=1) + "\n"
-        write_atomically(arguments.out, lambda path: path.write_text(text, "utf-8"))
-        if accuracy:
-            plot = arguments.out.with_name(f"{arguments.out.stem}-trade-off.png")
-            plot_trade_off(plot, rows, others, accuracy)
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    """Refuses at once what would otherwise fail after the measuring."""
-    if arguments.repeats < 1:
-        raise UsageError(f"--repeats {arguments.repeats}: it must be 1 or more")
-    for megapixels in arguments.megapixels or []:
-        if not 1e-4 <= megapixels <= MAX_PIXELS / 1e6:
-            raise UsageError(f"--megapixels {megapixels}: from 0.0001 to {MAX_PIXELS / 1e6:g}")
-    names = [name for name, _ in arguments.beside]
-    if len(set(names)) < len(names):
-        raise UsageError("--beside: give each system a name of its own")
-    out: Path | None = arguments.out
-    if out and out.suffix != ".json":
-        raise UsageError(f"--out {out}: the result is a JSON file; name it .json")
-    if out and (not os.access(out.parent, os.W_OK | os.X_OK) or out.is_dir()):
-        raise OutputError(f"{out} cannot be written: its folder is missing or not writable")
-    if arguments.accuracy and not out:
-        raise UsageError("--accuracy is drawn beside --out RESULT.json; give that too")
-    if arguments.accuracy and importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError('--accuracy draws with matplotlib; pip install "ioebss[bench]"')
-
-
-def _candidates(arguments: argparse.Namespace) -> dict[str, Segmenter]:
-    result: dict[str, Segmenter] = {}
-    for model in arguments.model or [BUNDLED]:
-        for size in arguments.size or [None]:
-            segmenter = Segmenter(
-                model,
-                backend=arguments.backend,
-                precision=EXACT,
-                threads=arguments.threads,
-                size=size,
-            )
-            name = f"{model.stem} {segmenter.manifest.precision} {segmenter.size}"
-            if name in result:
-                raise UsageError(f"{name} is given twice; models need file names of their own")
-            result[name] = segmenter
-    return result
-
-
-def _photos(arguments: argparse.Namespace) -> dict[str, NDArray[np.uint8]]:
-    photo = read_photo(arguments.photo)
-    height, width = photo.shape[:2]
-    result = {}
-    for megapixels in arguments.megapixels or [0.25]:
-        scale = math.sqrt(megapixels * 1e6 / (height * width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        scaled = cv2.resize(photo, size, interpolation=cv2.INTER_LINEAR)
-        result[f"{megapixels:g} MP"] = np.asarray(scaled, np.uint8)
-    return result
-
-
-def _table(clicks: dict[tuple[str, str], ClickTimes], graphs: dict[str, Times]) -> str:
-    lines = [
-        f"{'':32} {'first':>7} {'later':>7} {'input':>7} {'network':>7} {'mask':>7}"
-        + "".join(f" {'/' + name:>12}" for name in graphs)
-    ]
-    for (candidate, photo), times in clicks.items():
-        stages = " ".join(f"{t.median:7.1f}" for t in times.stages.values())
-        ratios = "".join(f" {times.later.median / t.median:12.2f}" for t in graphs.values())
-        name = f"{candidate}, {photo}"
-        lines.append(
-            f"{name:32} {times.first.median:7.1f} {times.later.median:7.1f} {stages}{ratios}"
-        )
-    lines += [f"{name:32} {'':7} {times.median:7.1f}" for name, times in graphs.items()]
-    n = len(next(iter(clicks.values())).later.values)
-    return "\n".join([*lines, "", f"n = {n} later clicks each; ratios are of later clicks"])
-
-
-def _row(segmenter: Segmenter, name: str, photo: str, times: ClickTimes) -> dict[str, Any]:
-    return {
-        "candidate": name,
-        **_identity(segmenter),
-        "photo": photo,
-        "first": times.first.as_json(),
-        "later": times.later.as_json(),
-        **{stage: t.as_json() for stage, t in times.stages.items()},
-    }
-
-
-def _identity(segmenter: Segmenter) -> dict[str, Any]:
-    return {"sha256": segmenter.manifest.sha256, "size": segmenter.size}
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers") from None

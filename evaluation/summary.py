@@ -32,6 +32,8 @@ class Summary:
         objects: how many were measured (n).
         max_clicks: allowed for each.
         mean_iou: by number of clicks, 0..1.
+        pixel_accuracy: likewise.
+        boundary_iou: likewise.
         targets: by target IoU.
         median_ms: wall time of a click, over all clicks made.
     """
@@ -39,6 +41,8 @@ class Summary:
     objects: int
     max_clicks: int
     mean_iou: dict[int, Estimate]
+    pixel_accuracy: dict[int, Estimate]
+    boundary_iou: dict[int, Estimate]
     targets: dict[float, TargetResult]
     median_ms: float
 
@@ -54,10 +58,17 @@ def summarise(measurements: Sequence[Measurement]) -> Summary:
     ious = np.array([m.course.ious for m in measurements])
     max_clicks = ious.shape[1]
     shown = sorted({k for k in SHOWN_CLICKS if k <= max_clicks} | {max_clicks})
+
+    def means(scores: Sequence[Sequence[float]]) -> dict[int, Estimate]:
+        table = np.array(scores)
+        return {k: estimate(table[:, k - 1]) for k in shown}
+
     return Summary(
         objects=len(ious),
         max_clicks=max_clicks,
-        mean_iou={k: estimate(ious[:, k - 1]) for k in shown},
+        mean_iou=means([m.course.ious for m in measurements]),
+        pixel_accuracy=means([m.course.accuracies for m in measurements]),
+        boundary_iou=means([m.course.boundary_ious for m in measurements]),
         targets={
             t: TargetResult(estimate(number_of_clicks(ious, t)), failures(ious, t)) for t in TARGETS
         },

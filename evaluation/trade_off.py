@@ -30,7 +30,7 @@ class Accuracy:
 
 
 def read_accuracy(path: Path) -> Accuracy:
-    """The accuracy in a result of `ioebss-bench --out`.
+    """The accuracy in a result of `ioebss-bench accuracy`.
 
     Raises:
         DataError: the file is missing, unreadable, or no such result.
@@ -39,7 +39,9 @@ def read_accuracy(path: Path) -> Accuracy:
     try:
         model, summary = result["model"], result["summary"]
         if model.get("flip"):
-            raise DataError(f"{path} was measured with --flip; ioebss-speed times without")
+            raise DataError(
+                f"{path} was measured with --flip; ioebss-bench speed times without that"
+            )
         means = {int(k): float(v["mean"]) for k, v in summary["mean_iou"].items()}
         if not set(CLICKS) <= set(means):
             raise DataError(f"{path} has no mean IoU after {max(CLICKS)} clicks; allow more")
@@ -65,7 +67,7 @@ def plot_trade_off(
 
     Args:
         path: the picture to write.
-        rows: candidate, sha256, size and later of `ioebss-speed`.
+        rows: method, side, sha256, size and later of `ioebss-bench speed`.
         graphs: other systems' times, drawn as lines.
         accuracies: one for each candidate that is to be drawn.
 
@@ -113,7 +115,7 @@ def matching(accuracy: Accuracy, rows: Sequence[dict[str, Any]]) -> dict[str, An
         DataError: there is none.
     """
     for row in rows:
-        if (row["sha256"], row["size"]) == (accuracy.sha256, accuracy.size):
+        if (row.get("sha256"), row.get("size")) == (accuracy.sha256, accuracy.size):
             return row
     raise DataError(
         f"{accuracy.path} is of model {accuracy.sha256[:12]} at size {accuracy.size}, which is not "
@@ -122,8 +124,8 @@ def matching(accuracy: Accuracy, rows: Sequence[dict[str, Any]]) -> dict[str, An
 
 
 def _model(point: tuple[dict[str, Any], Accuracy]) -> str:
-    """The candidate's name without its size."""
-    return str(point[0]["candidate"]).rsplit(" ", 1)[0]
+    """The method's name without its size."""
+    return str(point[0]["method"]).removesuffix(f" {point[0]['size']}")
 
 
 def _milliseconds(point: tuple[dict[str, Any], Accuracy]) -> float:

@@ -6,23 +6,19 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.command import run_command
 from ioebss.errors import IoebssError, UsageError
+from ioebss.jobs import Job, list_jobs
 from ioebss.precision import AUTO, CHOICES, INT8
 
 if TYPE_CHECKING:
     from ioebss.coco_files import CocoFile
     from ioebss.segmenter import Segmenter
 
-RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
 KINDS = ("mask", "cutout", "overlay", "json", "labelme", "coco")
-LABELLED_KINDS = ("labelme", "coco")
 DEFAULT_LABEL = "object"
 DESCRIPTION = "Click on an object in a photo, get its mask."
 EPILOG = """examples:
@@ -30,6 +26,7 @@ EPILOG = """examples:
   ioebss-run photo.jpg --clicks 320,240
   ioebss-run photo.jpg --clicks 320,240 --clicks 40,60,0 --format overlay
   ioebss-run photo.jpg --clicks "320,240 40,60,0" --format cutout --output object.png
+  ioebss-run photo.jpg --trimap scribbles.png
   ioebss-run folder/ --clicks clicks.json --format json --output results/
   ioebss-run folder/ --clicks clicks.json --format coco --label cat
 clicks.json holds a list of clicks, {"x": 320, "y": 240, "label": 1} or
@@ -50,15 +47,23 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="photo, or folder of photos")
-    parser.add_argument(
+    object_ = parser.add_mutually_exclusive_group(required=True)
+    object_.add_argument(
         "--clicks",
         action="append",
-        required=True,
         nargs="?",
         const=None,
+        default=[],
         metavar="X,Y[,LABEL]",
         help="a click, several in quotes, or a .json file; repeatable; "
         "with nothing after it a page opens on which you click",
+    )
+    object_.add_argument(
+        "--trimap",
+        type=Path,
+        metavar="GREY",
+        help="a trimap or scribbles of the photo's size instead of clicks: a grey picture, 255 on "
+        "the object, 0 off it, anything else unknown",
     )
     parser.add_argument(
         "--output",
@@ -114,19 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-@dataclass(frozen=True)
-class _Job:
-    photo: Path
-    clicks: list[RawClick]
-    output: Path
-
-
 def _run(arguments: argparse.Namespace) -> None:
     if None in arguments.clicks:  # --clicks with nothing after it
         _show_page(arguments)
         return
     # The engine takes its time to load: everything that can be wrong before is found before.
-    jobs = _jobs(arguments)
+    jobs = list_jobs(arguments)
     from ioebss.coco_files import CocoFile
 
     segmenter = _segmenter(arguments)
@@ -142,7 +140,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _all(
-    segmenter: Segmenter, jobs: list[_Job], arguments: argparse.Namespace, coco: CocoFile | None
+    segmenter: Segmenter, jobs: list[Job], arguments: argparse.Namespace, coco: CocoFile | None
 ) -> None:
     if len(jobs) == 1:
         _one(segmenter, jobs[0], arguments, coco)
@@ -194,19 +192,24 @@ def _show_page(arguments: argparse.Namespace) -> None:
 
 
 def _one(
-    segmenter: Segmenter, job: _Job, arguments: argparse.Namespace, coco: CocoFile | None
+    segmenter: Segmenter, job: Job, arguments: argparse.Namespace, coco: CocoFile | None
 ) -> None:
     from ioebss.image_files import read_mask, read_photo
     from ioebss.labelme_files import write_labelme
     from ioebss.replay import replay
     from ioebss.result_files import write_result
+    from ioebss.trimaps import clicks_of_trimap, read_trimap
 
     photo = read_photo(job.photo)
     started = time.perf_counter()
     session = segmenter.open(photo)
-    start = read_mask(arguments.start) if arguments.start else None
-    clicks = session.validated(job.clicks)
-    mask = replay(session, clicks, start)
+    if arguments.trimap:
+        trimap = read_trimap(arguments.trimap)
+        mask, clicks = session.predict_trimap(trimap), clicks_of_trimap(trimap)
+    else:
+        start = read_mask(arguments.start) if arguments.start else None
+        clicks = session.validated(job.clicks)
+        mask = replay(session, clicks, start)
     milliseconds = 1e3 * (time.perf_counter() - started)
     if coco is not None:
         coco.add(job.photo, mask)
@@ -238,79 +241,3 @@ def _one(
     else:
         share = 100 * area / mask.size
         print(f"{job.output} ({share:.1f} % of the photo, {milliseconds:.0f} ms)", flush=True)
-
-
-def _jobs(arguments: argparse.Namespace) -> list[_Job]:
-    if arguments.label is not None and arguments.format not in LABELLED_KINDS:
-        raise UsageError("--label needs --format labelme or coco: other results have no class")
-    photos = _photos(arguments.photos)
-    single, by_name = _clicks(arguments.clicks)
-    if single and by_name:
-        raise UsageError("give either clicks for one photo or a file for several, not both")
-    if single and len(photos) > 1:
-        raise UsageError(
-            f"{len(photos)} photos need clicks of their own: --clicks FILE.json with an object "
-            "photo -> clicks"
-        )
-    from ioebss.output_paths import result_paths
-
-    chosen = _named(photos, by_name, arguments.photos) if by_name else photos[:1]
-    outputs = result_paths(chosen, arguments.format, arguments.output, _inputs(arguments, chosen))
-    clicks = [by_name.get(photo.name, single) for photo in chosen]
-    return [_Job(*job) for job in zip(chosen, clicks, outputs, strict=True)]
-
-
-def _inputs(arguments: argparse.Namespace, photos: list[Path]) -> list[Path]:
-    """Everything that was given, which no result may overwrite."""
-    clicks = [Path(text) for text in arguments.clicks if text.lower().endswith(".json")]
-    model = [arguments.model, arguments.model.with_suffix(".json")] if arguments.model else []
-    start = [arguments.start] if arguments.start else []
-    return [*photos, *clicks, *model, *start]
-
-
-def _named(
-    photos: list[Path], by_name: dict[str, list[RawClick]], given: Sequence[str]
-) -> list[Path]:
-    """The photos that have clicks; all of them must, but for those found in folders."""
-    unknown = sorted(by_name.keys() - {photo.name for photo in photos})
-    if unknown:
-        raise UsageError(f"clicks are given for {unknown[0]}, which is not among the photos")
-    for text in given:
-        if not Path(text).is_dir() and Path(text).name not in by_name:
-            raise UsageError(f"no clicks are given for {text}")
-    return [photo for photo in photos if photo.name in by_name]
-
-
-def _photos(given: Sequence[str]) -> list[Path]:
-    from ioebss.image_files import SUFFIXES
-
-    photos: list[Path] = []
-    for path in map(Path, given):
-        if not path.is_dir():
-            photos.append(path)
-            continue
-        found = sorted(p for p in path.iterdir() if _is_photo(p, SUFFIXES))
-        if not found:
-            raise UsageError(f"{path} holds no photo ({', '.join(SUFFIXES)})")
-        photos += found
-    return photos
-
-
-def _is_photo(path: Path, suffixes: tuple[str, ...]) -> bool:
-    name = path.name.lower()
-    return path.is_file() and name.endswith(suffixes) and not name.endswith(RESULTS)
-
-
-def _clicks(given: Sequence[str]) -> tuple[list[RawClick], dict[str, list[RawClick]]]:
-    single: list[RawClick] = []
-    by_name: dict[str, list[RawClick]] = {}
-    for text in given:
-        if not text.lower().endswith(".json"):
-            single += parse_clicks(text)
-            continue
-        clicks = read_clicks(Path(text))
-        if isinstance(clicks, dict):
-            by_name.update(clicks)
-        else:
-            single += clicks
-    return single, by_name

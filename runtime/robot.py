@@ -60,10 +60,17 @@ def steps(
         click = centre_click(mask, truth, valid, clicks)
         if click is None:
             return
-        started = time.perf_counter()
-        mask = session.click(click.x, click.y, click.label)
+        step = click_once(session, click)
+        mask = step.mask
         clicks.append(click)
-        yield Step(click, mask, 1e3 * (time.perf_counter() - started))
+        yield step
+
+
+def click_once(session: InteractiveSession, click: Click) -> Step:
+    """Makes one click and takes its time."""
+    started = time.perf_counter()
+    mask = session.click(click.x, click.y, click.label)
+    return Step(click, mask, 1e3 * (time.perf_counter() - started))
 
 
 def number_of_clicks(ious: ArrayLike, target: float) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from ioebss.eye import Eye, HostEye, Last, Prediction, Start
 from ioebss.manifest import Manifest
 from ioebss.obedience import SURE, obey_exactly
 from ioebss.prediction import Predictor
+from ioebss.trimaps import check_trimap, clicks_of_trimap, obey_trimap
 from ioebss.windows import Zoom
 
 
@@ -207,6 +208,25 @@ class Session:
             raise ClickError("no foreground click: click on the object at least once (label 1)")
         prediction = self._predictor.predict(valid, None if mask is None else Start(mask))
         return self._mask_of(prediction, valid)
+
+    def predict_trimap(self, trimap: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """The mask of a trimap or of scribbles at once; see `ioebss.trimaps`. Known pixels are kept
+        as they are given. The session's own clicks neither count nor change.
+
+        Args:
+            trimap: uint8 (height, width): 255 on the object, 0 off it, anything else unknown.
+
+        Returns:
+            bool (height, width).
+
+        Raises:
+            UsageError: the trimap does not fit the photo, or nothing in it is on the object.
+            BackendError: the engine failed.
+        """
+        check_trimap(trimap, self.height, self.width)
+        mask = self.predict(clicks_of_trimap(trimap))
+        obey_trimap(mask, trimap)
+        return mask
 
     def validated(self, clicks: Iterable[Sequence[float] | Click]) -> list[Click]:
         """The clicks, checked against this photo.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from ioebss.clicks import BACKGROUND, FOREGROUND
+from ioebss.evaluation.methods.likeness import likeness
 from ioebss.evaluation.methods.poisson_solver import PoissonSolver
 from ioebss.evaluation.methods.seed_session import SeedSession, Segment
 from ioebss.evaluation.methods.seeds import Seeds
@@ -22,19 +22,22 @@ ALIKE = 0.1  # colour difference, 0..1, up to which it also looks like it
 class PoissonMatting:
     """Alpha whose gradients follow the photo's, from a trimap; the object is where alpha > 1/2.
 
-    A trimap has large sure regions, clicks are small: each click is flooded over the pixels that
-    are as good as its own (`trimap`). The frame is sure background; all else is unknown.
+    A trimap has large sure regions, clicks are small: what is much more like one side's clicked
+    colours than the other's is sure, too (`trimap`). The frame is sure background. On 5 val
+    objects, scaled to 128 pixels, this was better than to flood like colours from the clicks
+    (mIoU 0.60 against 0.50 after 5 clicks, 0.86 against 0.77 to 0.84 after 20).
 
     Args:
         side: longer side that it works at, in pixels.
-        tolerance: of the flood, in levels of 0..255 in each channel.
+        sure: likeness, 0..1/2, below which a pixel is sure background, and sure foreground above
+            1 minus it. 0.3 was better than 0.4 there.
         rounds: of the Poisson equation, with more sure pixels each time (see `matte`).
         contrast: least difference of the sides' colours that is believed (see `matte`).
     """
 
-    side: int = 512
-    tolerance: int = 8
-    rounds: int = 2
+    side: int = 256
+    sure: float = 0.3
+    rounds: int = 1
     contrast: float = 0.1
 
     def open(self, photo: NDArray[np.uint8]) -> SeedSession:
@@ -48,8 +51,12 @@ class PoissonMatting:
     def _prepare(self, photo: NDArray[np.uint8]) -> Segment:
         smooth = np.asarray(cv2.GaussianBlur(photo, (0, 0), 1.0), np.uint8)
 
+        lab = np.asarray(
+            cv2.cvtColor(smooth.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32
+        )
+
         def segment(seeds: Seeds) -> NDArray[np.bool_]:
-            foreground, background = trimap(smooth, seeds, self.tolerance)
+            foreground, background = trimap(lab, seeds, self.sure)
             alpha = matte(smooth, foreground, background, self.rounds, self.contrast)
             return np.asarray(alpha > 0.5, bool)
 
@@ -57,14 +64,13 @@ class PoissonMatting:
 
 
 def trimap(
-    photo: NDArray[np.uint8], seeds: Seeds, tolerance: int
+    lab: NDArray[np.float32], seeds: Seeds, sure: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Sure foreground and sure background, bool (h, w) each: what is flooded from the clicks
-    through pixels whose channels differ from the clicked pixel's by at most `tolerance`. What both
-    reach is unknown, but the clicks' discs are not."""
-    near, rest = (_flooded(photo, seeds, label, tolerance) for label in (FOREGROUND, BACKGROUND))
-    foreground = (near & ~rest & ~seeds.outside) | seeds.foreground
-    background = (rest & ~near & ~seeds.foreground) | seeds.outside
+    """Sure foreground and sure background, bool (h, w) each, disjoint: the seeds, and the pixels
+    whose `likeness` is over 1 - `sure` or under `sure`."""
+    near = likeness(lab, seeds)
+    foreground = ((near > 1 - sure) & ~seeds.outside) | seeds.foreground
+    background = ((near < sure) & ~seeds.foreground) | seeds.outside
     return foreground, background
 
 
@@ -109,19 +115,6 @@ def matte(
         foreground = foreground | (unknown & (alpha > SURE) & _alike(colours, front))
         background = background | (unknown & (alpha < 1 - SURE) & _alike(colours, back))
     return alpha
-
-
-def _flooded(
-    photo: NDArray[np.uint8], seeds: Seeds, label: int, tolerance: int
-) -> NDArray[np.bool_]:
-    height, width = photo.shape[:2]
-    reached = np.zeros((height + 2, width + 2), np.uint8)
-    flags = 4 | (1 << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
-    span = (tolerance, tolerance, tolerance)
-    for click in seeds.clicks:
-        if click.label == label and not reached[click.y + 1, click.x + 1]:
-            cv2.floodFill(photo, reached, (click.x, click.y), 0, span, span, flags)
-    return np.asarray(reached[1:-1, 1:-1] > 0, bool)
 
 
 def _spread(colours: NDArray[np.float64], sure: NDArray[np.bool_]) -> NDArray[np.float64]:

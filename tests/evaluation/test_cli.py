@@ -1,4 +1,4 @@
-"""`ioebss-bench` on a tiny VOC tree, with a tiny model whose masks are known."""
+"""`ioebss-bench accuracy` on a tiny VOC tree, with a tiny model whose masks are known."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture
-def bench(monkeypatch, voc_tree, tiny_model):
+def bench(monkeypatch, voc_tree, tiny_model, tmp_path):
     def run(*arguments: str) -> None:
-        command = ["ioebss-bench", "--data", str(voc_tree), "--model", str(tiny_model)]
-        monkeypatch.setattr(sys, "argv", [*command, "--threads", "1", *arguments])
+        command = ["ioebss-bench", "accuracy", "--data", str(voc_tree), "--jobs", "1"]
+        if "--methods" not in arguments:
+            command += ["--methods", f"tiny={tiny_model}"]
+        if "--out" not in arguments:
+            command += ["--out", str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", [*command, *arguments])
         main()
 
     return run
@@ -34,9 +38,8 @@ def refusal(capsys, bench, *arguments: str) -> tuple[int, str]:
 
 
 def test_result_holds_the_ious_that_the_model_must_give(bench, tmp_path, capsys) -> None:
-    out = tmp_path / "result.json"
-    bench("--out", str(out), "--clicks", "1")
-    stored = json.loads(out.read_text())
+    bench("--clicks", "1")
+    stored = json.loads((tmp_path / "out" / "tiny.json").read_text())
     assert [(i["scene"], i["label"]) for i in stored["instances"]] == [
         (f"scene{n}", label) for n in range(3) for label in (1, 2)
     ]
@@ -54,10 +57,9 @@ def test_result_holds_the_ious_that_the_model_must_give(bench, tmp_path, capsys)
 
 
 def test_a_recorded_result_replaces_the_one_before(bench, tmp_path, tiny_model) -> None:
-    out = tmp_path / "result.json"
     bench("--clicks", "1", "--limit", "2", "--record")
-    bench("--clicks", "1", "--record", "--out", str(out))
-    stored = json.loads(out.read_text())
+    bench("--clicks", "1", "--record")
+    stored = json.loads((tmp_path / "out" / "tiny.json").read_text())
     (metrics,) = read_manifest(tiny_model).metrics
     assert (metrics["split"], metrics["n"]) == ("test_voc", 6)
     assert metrics["mean_iou"]["1"] == round(stored["summary"]["mean_iou"]["1"]["mean"], 4)
@@ -67,40 +69,60 @@ def test_a_recorded_result_replaces_the_one_before(bench, tmp_path, tiny_model) 
 
 
 def test_files_table_and_repetition(bench, tmp_path, capsys) -> None:
-    first, again = tmp_path / "first.json", tmp_path / "again.json"
+    first, again = tmp_path / "first", tmp_path / "deep" / "again"
     bench("--out", str(first), "--limit", "3")
     printed = capsys.readouterr()
-    for text in ("tiny (discs, fp32)", "size 96", "onnxruntime-cpu", "NoC@85", "n = 3 objects"):
+    for text in ("'size': 96", "onnxruntime-cpu", "NoC@85", "n = 3 objects"):
         assert text in printed.out
-    assert "clicking 3/3" in printed.err
-    bench("--out", str(again), "--instances", str(first))
-    results = [json.loads(path.read_text()) for path in (first, again)]
+    assert "measuring 3/3" in printed.err
+    bench("--out", str(again), "--instances", str(first / "instances.json"))
+    bench("--out", str(tmp_path / "third"), "--instances", str(first / "tiny.json"))
+    results = [
+        json.loads((folder / "tiny.json").read_text())
+        for folder in (first, again, tmp_path / "third")
+    ]
     kept = [
         [(i["scene"], i["label"], i["ious"], i["clicks"]) for i in r["instances"]] for r in results
     ]
-    assert kept[0] == kept[1]
+    assert kept[0] == kept[1] == kept[2]
     assert [(i["scene"], i["label"]) for i in results[0]["instances"]] == [
         ("scene0", 1),
         ("scene1", 1),
         ("scene2", 1),
     ]
     assert all(len(i["ious"]) == 20 for i in results[0]["instances"])
-    for name in ("first-curve.png", "first-cases.png"):
-        with Image.open(tmp_path / name) as picture:
+    for name in ("tiny-curve.png", "tiny-cases.png", "iou-over-clicks.png", "methods.png"):
+        with Image.open(first / name) as picture:
             assert np.asarray(picture.convert("L")).std() > 10
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert not [path for path in first.iterdir() if path.name.startswith(".")]
+    assert "| tiny | 3 |" in (first / "tables.md").read_text()
+
+
+def test_a_trimap_run_has_one_mask_for_each_object(bench, tmp_path) -> None:
+    bench("--protocol", "trimap")
+    stored = json.loads((tmp_path / "out" / "tiny.json").read_text())
+    assert all(len(row["ious"]) == 1 and not row["clicks"] for row in stored["instances"])
+    assert all(row["ious"][0] > 0.5 for row in stored["instances"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--clicks", "0"), "--clicks 0"),
+        (("--clicks", "0"), "at most 0 clicks"),
         (("--limit", "0"), "--limit 0"),
         (("--min-area", "0"), "--min-area 0"),
-        (("--out", "result.txt"), ".json"),
+        (("--methods", "abacus"), "there is no 'abacus'; there are ioebss"),
+        (("--methods", "a=x.onnx,a=y.onnx"), "a is given twice"),
+        (("--methods", "../a=x.onnx"), "cannot name files"),
+        (("--methods", ","), "names no method"),
+        (("--per-class", "2"), "names no classes"),
+        (("--jobs", "0"), "--jobs 0"),
         (("--size", "100"), "multiple of 32"),
         (("--backend", "abacus"), "no backend"),
-        (("--model", "x.engine", "--record"), "--record writes into the manifest of an ONNX file"),
+        (
+            ("--methods", "x.engine", "--record"),
+            "--record writes into the manifest of an ONNX file",
+        ),
     ],
 )
 def test_wrong_usage(bench, capsys, arguments, message) -> None:
@@ -110,10 +132,11 @@ def test_wrong_usage(bench, capsys, arguments, message) -> None:
 
 
 def test_what_cannot_be_measured_or_written(bench, capsys, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
     for arguments, message in (
-        (("--out", str(tmp_path / "none" / "result.json")), "cannot be written"),
+        (("--out", str(tmp_path / "file" / "out")), "cannot be written"),
         (("--split", "absent"), "absent.txt is missing"),
-        (("--model", str(tmp_path / "none.onnx")), "no such model file"),
+        (("--methods", str(tmp_path / "none.onnx")), "no such model file"),
         (("--min-area", "5000"), "no object has 5000 pixels"),
         (("--instances", str(tmp_path / "none.json")), "cannot be read"),
     ):
@@ -123,13 +146,13 @@ def test_what_cannot_be_measured_or_written(bench, capsys, tmp_path) -> None:
 
 
 def test_pictures_without_matplotlib_are_refused_before_measuring(
-    bench, capsys, tmp_path, monkeypatch
+    bench, capsys, monkeypatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    code, error = refusal(capsys, bench, "--out", str(tmp_path / "result.json"))
+    code, error = refusal(capsys, bench)
     assert code == 1
     assert 'pip install "ioebss[bench]"' in error
-    assert "clicking" not in error
+    assert "measuring" not in error
 
 
 def test_data_sets_and_evaluation_import_no_heavy_library() -> None:

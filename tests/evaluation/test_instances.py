@@ -7,8 +7,19 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ioebss.clicks import Click
 from ioebss.errors import DataError, UsageError
-from ioebss.evaluation.instances import evenly_spread, list_instances, scene_of
+from ioebss.evaluation.classes import SEEN, by_familiarity
+from ioebss.evaluation.instances import (
+    Instance,
+    evenly_spread,
+    list_instances,
+    of_each_category,
+    one_of_each_photo,
+    scene_of,
+)
+from ioebss.evaluation.protocol import Course, Measurement
+from ioebss.evaluation.result_files import read_instances, write_instances
 
 
 def test_objects_are_listed_in_order_and_by_area(scenes) -> None:
@@ -63,3 +74,51 @@ def test_objects_that_are_not_there_are_refused(scenes, change) -> None:
     if "index" not in change:
         with pytest.raises(DataError, match="does not hold"):
             scene_of(dataset, [first, dataclasses.replace(second, **change)])
+
+
+def of_classes(names: str) -> list[Instance]:
+    return [Instance(i, f"s{i}", 1, 400, name) for i, name in enumerate(names.split())]
+
+
+def test_so_many_of_each_class_spread_over_it() -> None:
+    listed = of_classes("cat dog cat cat dog cat cat kite cat")
+    chosen = of_each_category(listed, 2)
+    assert [(i.index, i.category) for i in chosen] == [
+        (0, "cat"),
+        (1, "dog"),
+        (4, "dog"),
+        (5, "cat"),
+        (7, "kite"),
+    ]
+    with pytest.raises(UsageError, match="names no classes"):
+        of_each_category([*listed, Instance(9, "s9", 1, 400)], 2)
+
+
+def test_classes_come_from_the_data_set(scenes) -> None:
+    dataset = scenes(1)
+    dataset.scenes[0] = dataclasses.replace(dataset.scenes[0], categories={1: "cat"})
+    assert [i.category for i in list_instances(dataset)] == ["cat", ""]
+
+
+def test_seen_and_unseen_classes_are_told_apart() -> None:
+    course = Course((Click(0, 0),), (1.0,), (1.0,), (1.0,), (1.0,))
+    listed = [*of_classes("cat kite cow banana"), Instance(9, "s9", 1, 400)]
+    parts = by_familiarity([Measurement(i, course) for i in listed])
+    found = {name: [m.instance.index for m in part] for name, part in parts.items()}
+    assert found == {"seen classes": [0, 2], "unseen classes": [1, 3]}
+    assert by_familiarity([Measurement(listed[-1], course)]) == {}
+    assert len(SEEN) == 20
+
+
+def test_the_largest_object_of_each_photo(scenes) -> None:
+    assert [(i.index, i.label) for i in one_of_each_photo(list_instances(scenes(3)))] == [
+        (0, 1),
+        (1, 1),
+        (2, 1),
+    ]
+
+
+def test_a_saved_list_is_read_back(scenes, tmp_path) -> None:
+    listed = [*list_instances(scenes(2)), *of_classes("cat")]
+    write_instances(tmp_path / "list.json", listed)
+    assert read_instances(tmp_path / "list.json") == listed

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from ioebss.errors import UsageError
 from ioebss.evaluation.metrics import estimate
-from ioebss.overlap import iou
+from ioebss.overlap import iou, pixel_accuracy
 from ioebss.robot import failures, number_of_clicks
 
 MASKS = arrays(np.bool_, (3, 5, 4))
@@ -35,6 +35,19 @@ def test_void_counts_neither_for_nor_against() -> None:
     assert iou(row("##..."), row(".##.."), row(".####")) == 0.5  # the false positive is void
     assert iou(row("##..."), row(".##.."), row("##.##")) == 0.5  # the miss is void
     assert iou(row("##..."), row(".##.."), row("#.###")) == 0.0  # the hit is void
+
+
+def test_pixel_accuracy_by_hand() -> None:
+    assert pixel_accuracy(row("##..."), row(".##.."), row("#####")) == 3 / 5
+    assert pixel_accuracy(row("##..."), row(".##.."), row(".####")) == 3 / 4
+    assert pixel_accuracy(row("#"), row("."), row(".")) == 1
+
+
+@given(MASKS)
+def test_pixel_accuracy_equals_counting(masks: np.ndarray) -> None:
+    pixels = [(p, t) for p, t, v in zip(*(m.ravel().tolist() for m in masks), strict=True) if v]
+    expected = sum(p == t for p, t in pixels) / len(pixels) if pixels else 1
+    assert pixel_accuracy(*masks) == pytest.approx(expected)
 
 
 def test_two_empty_masks_agree() -> None:

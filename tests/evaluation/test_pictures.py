@@ -19,7 +19,10 @@ from ioebss.evaluation.protocol import Course, Measurement
 
 
 def measurement(score: float) -> Measurement:
-    return Measurement(Instance(0, "a", 1, 1), Course((Click(0, 0),), (score,) * 5, (1.0,)))
+    return Measurement(
+        Instance(0, "a", 1, 1),
+        Course((Click(0, 0),), (score,) * 5, (1.0,) * 5, (score,) * 5, (1.0,)),
+    )
 
 
 def test_worst_middle_and_best_are_chosen() -> None:

@@ -24,7 +24,7 @@ def measurements() -> list[Measurement]:
     return [
         Measurement(
             Instance(i, f"scene{i}", 1, 400),
-            Course((Click(3, i), Click(5, 6, 0)), ious, (10.0 * i, 20.0)),
+            Course((Click(3, i), Click(5, 6, 0)), ious, ious[::-1], (0.25,) * 3, (10.0 * i, 20.0)),
         )
         for i, ious in enumerate(IOUS)
     ]
@@ -39,11 +39,13 @@ def test_summary_by_hand(measurements) -> None:
     assert summary.targets[0.85].failures == 1
     assert summary.targets[0.9].noc.mean == pytest.approx((1 + 3 + 3) / 3)
     assert summary.targets[0.9].failures == 2
+    assert summary.pixel_accuracy[1].mean == pytest.approx((0.95 + 0.875 + 0.3) / 3)
+    assert summary.boundary_iou[3].mean == 0.25
     assert summary.median_ms == 20
 
 
 def test_the_last_click_is_always_shown() -> None:
-    course = Course((Click(0, 0),), (0.5,) * 7, (1.0,))
+    course = Course((Click(0, 0),), (0.5,) * 7, (1.0,) * 7, (0.5,) * 7, (1.0,))
     summary = summarise([Measurement(Instance(0, "a", 1, 1), course)])
     assert list(summary.mean_iou) == [1, 2, 3, 5, 7]
 
@@ -65,7 +67,7 @@ def test_a_result_holds_everything_and_lists_its_objects(measurements, tmp_path)
     path = tmp_path / "result.json"
     write_result(path, {"commit": "abc"}, summarise(measurements), measurements)
     stored = json.loads(path.read_text())
-    assert (stored["format"], stored["commit"]) == (1, "abc")
+    assert (stored["format"], stored["commit"]) == (2, "abc")
     assert stored["summary"]["mean_iou"]["1"]["mean"] == pytest.approx(0.5)
     assert stored["instances"][1]["ious"] == [0.5, 0.85, 0.875]
     assert stored["instances"][1]["clicks"] == [[3, 1, 1], [5, 6, 0]]

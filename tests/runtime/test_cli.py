@@ -56,6 +56,32 @@ def test_the_mask_is_the_sessions(command: Command, make_model: MakeModel, photo
     np.testing.assert_array_equal(written, expected)
 
 
+def test_a_trimap_stands_in_for_clicks(
+    command: Command, make_model: MakeModel, photo: Path
+) -> None:
+    from ioebss import Segmenter
+
+    model = make_model()
+    trimap = np.full((96, 128), 128, np.uint8)
+    trimap[40:60, 40:60], trimap[:, 100:] = 255, 0
+    Image.fromarray(trimap).save(photo.parent / "trimap.png")
+    arguments = (photo, "--trimap", "trimap.png", "--model", model, "-o", "out.png", "--json")
+    result = command("ioebss-run", *arguments)
+    assert result.returncode == 0, result.stderr
+    written = cv2.imread(str(photo.parent / "out.png"), cv2.IMREAD_UNCHANGED) > 0
+    expected = Segmenter(model).open(photo).predict_trimap(trimap)
+    np.testing.assert_array_equal(written, expected)
+    assert json.loads(result.stdout)["clicks"]
+    for wrong, text in (
+        (("--clicks", "1,1"), "not allowed with"),
+        (("--start", "trimap.png"), "without --start"),
+    ):
+        expect_error(command("ioebss-run", *arguments, *wrong), 2, text)
+    expect_error(command("ioebss-run", photo, *arguments), 2, "describes one photo")
+    Image.fromarray(trimap[:50]).save(photo.parent / "trimap.png")
+    expect_error(command("ioebss-run", *arguments), 2, "the trimap has shape (50, 128)")
+
+
 def test_json_for_machines_and_its_file_is_read_again(
     command: Command, make_model: MakeModel, photo: Path
 ) -> None:

@@ -99,6 +99,23 @@ def test_crowds_are_void_behind_the_objects(tmp_path: Path) -> None:
     assert np.array_equal(labels, expected)
 
 
+def test_objects_keep_their_classes(tmp_path: Path) -> None:
+    small, large = rectangle(0, 0, 4, 4), rectangle(10, 5, 30, 25)
+    content = table(
+        [
+            {"segmentation": compressed(small), "category_id": 3},
+            {"segmentation": compressed(large), "category_id": 1},
+            {"segmentation": compressed(rectangle(35, 0, 40, 2)), "category_id": 99},
+        ]
+    )
+    content["categories"] = [{"id": 1, "name": "cat"}, {"id": 3, "name": "kite"}]
+    write(tmp_path, content)
+    scene = CocoDataset(tmp_path, "train2017").scene(0)
+    assert scene.categories[scene.labels[10, 15]] == "cat"
+    assert scene.categories[scene.labels[1, 1]] == "kite"
+    assert len(scene.categories) == 2  # class 99 has no name
+
+
 def test_smallest_objects_beyond_254_become_void() -> None:
     rng = np.random.default_rng(0)
     cells = [(x, y) for y in range(0, 30) for x in range(0, 40, 2)][:300]

@@ -192,7 +192,7 @@ def test_folder_without_splits_holds_every_tenth_photo_back(tmp_path: Path) -> N
     assert sorted(names["train"] + names["val"]) == names["all"]
     assert [len(open_dataset([tmp_path], split)) for split in names] == [18, 3, 21]
     with pytest.raises(DataError, match="splits that exist: all, train, val"):
-        open_dataset([tmp_path], "test")
+        open_dataset([tmp_path], "dev")
 
 
 def test_one_bit_masks_are_binary(tmp_path: Path) -> None:

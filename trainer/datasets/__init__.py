@@ -7,6 +7,7 @@ from pathlib import Path
 from ioebss.errors import DataError
 from ioebss.trainer.datasets.coco import CocoDataset, coco_splits
 from ioebss.trainer.datasets.folder import FolderDataset, has_pair_of_folders, split_folders
+from ioebss.trainer.datasets.ritm import RitmDataset, ritm_layout
 from ioebss.trainer.datasets.sbd import SbdDataset
 from ioebss.trainer.datasets.scene import JoinedDataset, SceneDataset
 from ioebss.trainer.datasets.voc import VocDataset
@@ -21,7 +22,8 @@ def open_dataset(roots: list[Path], split: str) -> SceneDataset:
     """The data sets under some folders, joined, each by the layout it is recognised by.
 
     Args:
-        roots: one folder for each data set: VOC, SBD or COCO layout, or images and masks.
+        roots: one folder for each data set: VOC, SBD or COCO layout, images and masks, or a
+            benchmark of interactive segmentation.
         split: the same for all.
 
     Raises:
@@ -42,12 +44,16 @@ def _open_one(root: Path, split: str) -> SceneDataset:
             return SbdDataset(root / place, split)
     if coco_splits(root):
         return CocoDataset(root, split)
+    layout = ritm_layout(root, split)
+    if layout is not None:
+        return RitmDataset(root, layout, split)
     if has_pair_of_folders(root) or split_folders(root):
         return FolderDataset(root, split)
     raise DataError(
         f"{root} has none of the layouts that are known: VOC (JPEGImages/, SegmentationObject/, "
         "ImageSets/Segmentation/SPLIT.txt), SBD (img/, inst/, SPLIT.txt), COCO "
-        "(annotations/instances_SPLIT.json), or images/ and masks/, as they are or under SPLIT/"
+        "(annotations/instances_SPLIT.json), or images/ and masks/, as they are or under SPLIT/, "
+        "GrabCut (data_GT/, boundary_GT/), or DAVIS (img/, gt/)"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ MAX_JSON_BYTES = 2 * 1024**3  # instances_train2017.json has 0.45 GB
 
 @dataclass
 class _Photo:
-    """One photo of the JSON file: its name, its size in pixels, and what is drawn on it."""
+    """One photo of the JSON file: its name, its size in pixels, and what is drawn on it; `classes`
+    are those of the objects, "" where the file names none."""
 
     name: str
     height: int
     width: int
     objects: list[Any] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
     crowds: list[Any] = field(default_factory=list)
 
 
@@ -65,8 +67,12 @@ class CocoDataset:
             crowds = [decode(s, photo.height, photo.width) for s in photo.crowds]
         except DataError as error:
             raise DataError(f"{self.path}, photo {photo.name}: {error}") from None
-        labels = paint(objects, crowds, photo.height, photo.width)
-        return check_scene(Scene(photo.name, read_photo(self.folder / photo.name), labels))
+        order = largest_first(objects)
+        labels = paint([objects[i] for i in order], crowds, photo.height, photo.width)
+        named = [photo.classes[i] for i in order[:MAX_OBJECTS]]
+        categories = {label: name for label, name in enumerate(named, 1) if name}
+        image = read_photo(self.folder / photo.name)
+        return check_scene(Scene(photo.name, image, labels, categories))
 
 
 def coco_splits(root: Path) -> list[str]:
@@ -75,8 +81,14 @@ def coco_splits(root: Path) -> list[str]:
     return [path.stem.removeprefix("instances_") for path in files]
 
 
+def largest_first(objects: Sequence[NDArray[np.bool_]]) -> list[int]:
+    """Places of masks from the largest to the smallest; equal ones keep their order."""
+    areas = [int(mask.sum()) for mask in objects]
+    return sorted(range(len(objects)), key=lambda place: -areas[place])
+
+
 def paint(
-    objects: Iterable[NDArray[np.bool_]],
+    objects: Sequence[NDArray[np.bool_]],
     crowds: Iterable[NDArray[np.bool_]],
     height: int,
     width: int,
@@ -95,9 +107,8 @@ def paint(
     labels = np.zeros((height, width), np.uint8)
     for mask in crowds:
         labels[mask] = VOID
-    largest_first = sorted(objects, key=lambda mask: -int(mask.sum()))
-    for place, mask in enumerate(largest_first):
-        labels[mask] = place + 1 if place < MAX_OBJECTS else VOID
+    for place, index in enumerate(largest_first(objects)):
+        labels[objects[index]] = place + 1 if place < MAX_OBJECTS else VOID
     return labels
 
 
@@ -219,10 +230,14 @@ def _photos(table: Any, path: Path) -> list[_Photo]:
     """The photos in the order of the file, with their annotations."""
     try:
         photos = {entry["id"]: _photo(entry, path) for entry in table["images"]}
+        names = {entry["id"]: str(entry["name"]) for entry in table.get("categories", [])}
         for annotation in table["annotations"]:
             photo = photos[annotation["image_id"]]
-            kind = photo.crowds if annotation.get("iscrowd") else photo.objects
-            kind.append(annotation["segmentation"])
+            if annotation.get("iscrowd"):
+                photo.crowds.append(annotation["segmentation"])
+            else:
+                photo.objects.append(annotation["segmentation"])
+                photo.classes.append(names.get(annotation.get("category_id"), ""))
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} is no COCO instances file ({type(error).__name__}: {error}); it needs images "

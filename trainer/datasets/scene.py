@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -25,11 +26,13 @@ class Scene:
         name: unique within the data set.
         image: uint8 (H, W, 3), RGB.
         labels: uint8 (H, W): 0 background, 1..254 objects, `VOID` where pixels count nowhere.
+        categories: class of each label, in the data set's words; empty where it names none.
     """
 
     name: str
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+    categories: Mapping[int, str] = field(default_factory=dict)
 
     def objects(self, min_pixels: int = 1) -> list[int]:
         """Labels of the objects that have at least `min_pixels` pixels."""

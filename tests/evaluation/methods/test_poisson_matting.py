@@ -40,17 +40,17 @@ def test_the_solver_finds_the_field_that_the_differences_came_from(seed, height,
     assert np.abs(found - field).max() < 0.01
 
 
-def test_a_trimap_is_flooded_from_the_clicks_through_alike_pixels() -> None:
-    photo = np.zeros((40, 60, 3), np.uint8)
-    photo[:, 20:40] = 100  # neither click's colour
-    photo[:, 40:] = 200
+def test_a_trimap_is_sure_where_a_colour_is_much_more_like_one_side() -> None:
+    lab = np.zeros((40, 60, 3), np.float32)
+    lab[:, 20:40, 0] = 50  # half way between the clicks' colours
+    lab[:, 40:, 0] = 100
     clicks = [Click(8, 20, 1), Click(50, 20, 0)]
-    foreground, background = trimap(photo, plant(clicks, 40, 60, 5), tolerance=10)
+    lab[:2] = lab[-2:] = lab[:, :2] = lab[:, -2:] = 100  # the frame is like the background
+    foreground, background = trimap(lab, plant(clicks, 40, 60, 5), sure=0.3)
     inner = (slice(2, -2), slice(2, -2))
-    columns = np.arange(60)[2:-2]
-    np.testing.assert_array_equal(foreground[inner].all(axis=0), columns < 20)
-    np.testing.assert_array_equal(background[inner].all(axis=0), columns >= 40)
-    assert not (foreground | background)[inner][:, 18:38].any()
+    columns = np.broadcast_to(np.arange(60), (40, 60))[inner]
+    np.testing.assert_array_equal(foreground[inner], columns < 20)
+    np.testing.assert_array_equal(background[inner], columns >= 40)
     assert background[0].all() and background[:, 0].all()
 
 

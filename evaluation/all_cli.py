@@ -1,0 +1,149 @@
+"""`ioebss-bench all`: every table and figure of the paper in one run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from ioebss.errors import DataError, MissingExtraError
+from ioebss.evaluation.accuracy import make_folder
+from ioebss.evaluation.convergence import RECIPE, SEEDS, Lists, run_convergence
+from ioebss.evaluation.everything import FULL, QUICK, Accuracies, write_document
+from ioebss.evaluation.options import (
+    add_data,
+    add_jobs,
+    add_methods,
+    add_out,
+    candidates_of,
+    check_pictures,
+    check_positive,
+    typed,
+)
+from ioebss.evaluation.speed_cli import SAMPLE, time_all
+from ioebss.progress import Progress
+from ioebss.trainer.datasets import open_dataset
+from ioebss.trainer.datasets.scene import MIN_AREA
+
+DESCRIPTION = (
+    "All tables and figures: accuracy by every protocol on every list, speed, and convergence; "
+    "OUT/results.md puts them together. It takes hours; --quick takes minutes."
+)
+ACCURACY, SPEED, CONVERGENCE = "accuracy", "speed", "convergence"
+# A quick look at the learning: whether it runs, not what it shows.
+QUICK_RECIPE = ["data.photos_per_epoch=16", "data.validation_photos=8", "optimisation.epochs=3"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    add_data(parser)
+    parser.add_argument(
+        "--split", action="append", help="list to measure on, repeatable (test_voc)"
+    )
+    add_methods(parser, "ioebss,ioebss-int8,classical")
+    add_out(parser)
+    add_jobs(parser)
+    parser.add_argument(
+        "--quick", action="store_true", help="20 photographs, few repetitions: minutes"
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help=f"objects of each list for all methods ({FULL.objects}, or {QUICK.objects}); our own "
+        "models are measured on all of them as well, unless --quick",
+    )
+
+    parser.add_argument(
+        "--skip",
+        choices=(ACCURACY, SPEED, CONVERGENCE),
+        action="append",
+        default=[],
+        help="leave a part out; repeatable",
+    )
+    parser.add_argument(
+        "--train-split", default="train", help="list that convergence learns from (%(default)s)"
+    )
+    parser.add_argument(
+        "--val-split", default="val", help="list that convergence is validated on (%(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measures, prints, writes and draws."""
+    check_positive(arguments, "limit", "jobs", "threads")
+    check_pictures()
+    extent = QUICK if arguments.quick else FULL
+    if arguments.limit:
+        extent = replace(extent, objects=arguments.limit)
+    candidates = candidates_of(arguments)
+    progress = Progress()
+    accuracies = Accuracies(
+        arguments.out,
+        tuple(arguments.data),
+        candidates,
+        extent,
+        arguments.jobs,
+        typed(),
+        progress,
+    )
+
+    learning = None
+    if CONVERGENCE not in arguments.skip:
+        learning = prepare_convergence(arguments, QUICK_RECIPE if arguments.quick else [])
+
+    def speed() -> str:
+        timed = candidates_of(argparse.Namespace(**{**vars(arguments), "threads": None}))
+        folder = arguments.out / "speed"
+        return time_all(folder, extent.speed, timed, SAMPLE, {}, [], progress)
+
+    def accuracy(split: str) -> str:
+        return "\n".join(accuracies.of_split(split, MIN_AREA))
+
+    parts: list[Callable[[], str]] = []
+    if ACCURACY not in arguments.skip:
+        parts += [partial(accuracy, split) for split in arguments.split or ["test_voc"]]
+    if SPEED not in arguments.skip:
+        parts.append(speed)
+    if learning is not None:
+        parts.append(learning)
+    print(write_document(arguments.out, parts))
+
+
+def prepare_convergence(arguments: argparse.Namespace, overrides: list[str]) -> Callable[[], str]:
+    """What trains with and without Label Loss and returns Markdown; whatever would keep it from
+    that is found now.
+
+    Raises:
+        MissingExtraError: the trainer's libraries are not installed.
+        DataError: there are no such lists.
+    """
+    train, val = arguments.train_split, arguments.val_split
+    try:
+        from ioebss.trainer.recipe import load_recipe
+
+        for split in (train, val):
+            open_dataset(arguments.data, split)
+    except ImportError as error:
+        raise MissingExtraError(
+            f'training needs more than the runtime ({error}); pip install "ioebss[train]", '
+            f"or leave it out: --skip {CONVERGENCE}"
+        ) from None
+    except DataError as error:
+        raise DataError(f"{error}; or leave training out: --skip {CONVERGENCE}") from None
+    recipe = load_recipe(RECIPE, overrides)
+    lists = Lists(tuple(arguments.data), train, val)
+    seeds = SEEDS[:1] if arguments.quick else SEEDS
+
+    def learn() -> str:
+        folder = arguments.out / CONVERGENCE
+        make_folder(folder)
+        run_convergence(recipe, lists, folder, seeds, Progress())
+        table = (folder / "convergence.md").read_text("utf-8")
+        heading = f"## Convergence with and without Label Loss\n\nRecipe {recipe.name}"
+        heading += f" ({', '.join(overrides)})" if overrides else ""
+        picture = f"![{CONVERGENCE}]({CONVERGENCE}/convergence.png)"
+        return f"{heading}, seeds {', '.join(map(str, seeds))}.\n\n{table}\n{picture}\n"
+
+    return learn

@@ -1,0 +1,110 @@
+"""What was measured so far, in a file that grows by a line for each object: a run that is killed
+goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from ioebss.errors import DataError, OutputError, UsageError
+from ioebss.evaluation.instances import Instance
+from ioebss.evaluation.protocol import Measurement
+from ioebss.evaluation.rows import measurement_of, row_of
+
+MAX_BYTES = 1 << 30
+
+
+class Journal:
+    """`NAME.jsonl`: a line that says what is measured, then one for each object. A context manager.
+
+    A last line that was cut off when a run was killed is dropped.
+
+    Args:
+        path: the file; its folder must exist.
+        setup: method, data and protocol, ready for JSON. A file that is there must have the same.
+
+    Attributes:
+        measurements: by object.
+
+    Raises:
+        UsageError: the file there is of another measurement.
+        DataError: it is damaged elsewhere than at its end.
+        OutputError: it cannot be read or written.
+    """
+
+    def __init__(self, path: Path, setup: dict[str, Any]) -> None:
+        self.path = path
+        self.measurements: dict[Instance, Measurement] = {}
+        setup = json.loads(json.dumps(setup))
+        try:
+            lines = self._read()
+            if lines:
+                self._take(lines, setup)
+            self._file: IO[str] = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{path} cannot be used: {error.strerror or error}") from None
+        if not lines:
+            self._append(setup)
+
+    def add(self, measurement: Measurement) -> None:
+        """Writes one measurement; when this returns it is with the system.
+
+        Raises:
+            OutputError: it cannot be written, the disk is full for example.
+        """
+        self._append(row_of(measurement))
+        self.measurements[measurement.instance] = measurement
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def _append(self, value: Any) -> None:
+        try:
+            self._file.write(json.dumps(value) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(
+                f"{self.path} cannot be written: {error.strerror}; make room and run it again"
+            ) from None
+
+    def _read(self) -> list[str]:
+        """The whole lines of the file; what follows the last of them is cut off."""
+        if not self.path.exists():
+            return []
+        if self.path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{self.path} is larger than {MAX_BYTES} bytes; it is no journal")
+        content = self.path.read_bytes()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            os.truncate(self.path, end)
+        return content[:end].decode("utf-8", "replace").splitlines()
+
+    def _take(self, lines: list[str], setup: dict[str, Any]) -> None:
+        try:
+            head, *rows = [json.loads(line) for line in lines]
+            if not isinstance(head, dict):
+                raise DataError("its first line is no setup")
+            kept = [measurement_of(row) for row in rows]
+        except (ValueError, RecursionError, DataError) as error:
+            raise DataError(
+                f"{self.path} is damaged ({error}); move it away and run again"
+            ) from None
+        if head != setup:
+            other = next((k for k in setup if head.get(k) != setup[k]), "setup")
+            raise UsageError(
+                f"{self.path} holds another measurement: {other} was {head.get(other)}, now it is "
+                f"{setup.get(other)}; give another --out, or move the file away"
+            )
+        self.measurements = {m.instance: m for m in kept}

@@ -1,0 +1,53 @@
+"""Curves of cost: against resolution, clicks, and for planes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ioebss.atomic import write_atomically
+
+
+def plot_curves(path: Path, curves: Mapping[str, Mapping[int, float]], label: str) -> None:
+    """Draws milliseconds over a number, a line for each method, both axes logarithmic.
+
+    Args:
+        path: the picture to write.
+        label: what the number is.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    colours = colormaps["tab20"](range(20))
+    for number, (name, curve) in enumerate(curves.items()):
+        colour = colours[2 * number % 20 + number // 10 % 2]
+        axes.plot(list(curve), list(curve.values()), marker=".", color=colour, label=name)
+    axes.set(xlabel=label, ylabel="milliseconds per click", xscale="log", yscale="log")
+    ticks = sorted({point for curve in curves.values() for point in curve})
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+    write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
+
+
+def plot_planes(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draws the time of planes over clicks, a line for each kind and side; rows as of
+    `ioebss.evaluation.planes_speed.measure_planes`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    curves: dict[str, dict[int, float]] = {}
+    for row in rows:
+        name = f"{row['kind']}, {row['side']} pixels"
+        curves.setdefault(name, {})[row["clicks"]] = row["median"]
+    plot_curves(path, curves, "clicks")

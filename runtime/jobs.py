@@ -1,0 +1,108 @@
+"""Which photos `ioebss-run` works on, with which clicks, and where the results go."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ioebss.click_files import RawClick, parse_clicks, read_clicks
+from ioebss.errors import UsageError
+
+RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
+LABELLED_KINDS = ("labelme", "coco")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo, its clicks as they were given, and the file of its result."""
+
+    photo: Path
+    clicks: list[RawClick]
+    output: Path
+
+
+def list_jobs(arguments: argparse.Namespace) -> list[Job]:
+    """What `ioebss-run` was told to do, by its arguments.
+
+    Raises:
+        UsageError: they do not fit each other, or the photos.
+        ClickError: a click is none.
+        OutputError: a result cannot be written where it should be.
+    """
+    if arguments.label is not None and arguments.format not in LABELLED_KINDS:
+        raise UsageError("--label needs --format labelme or coco: other results have no class")
+    photos = _photos(arguments.photos)
+    if arguments.trimap and (len(photos) > 1 or arguments.start):
+        raise UsageError("--trimap describes one photo, without --start; run photos one by one")
+    single, by_name = _clicks(arguments.clicks)
+    if single and by_name:
+        raise UsageError("give either clicks for one photo or a file for several, not both")
+    if single and len(photos) > 1:
+        raise UsageError(
+            f"{len(photos)} photos need clicks of their own: --clicks FILE.json with an object "
+            "photo -> clicks"
+        )
+    from ioebss.output_paths import result_paths
+
+    chosen = _named(photos, by_name, arguments.photos) if by_name else photos[:1]
+    outputs = result_paths(chosen, arguments.format, arguments.output, _inputs(arguments, chosen))
+    clicks = [by_name.get(photo.name, single) for photo in chosen]
+    return [Job(*job) for job in zip(chosen, clicks, outputs, strict=True)]
+
+
+def _inputs(arguments: argparse.Namespace, photos: list[Path]) -> list[Path]:
+    """Everything that was given, which no result may overwrite."""
+    clicks = [Path(text) for text in arguments.clicks if text.lower().endswith(".json")]
+    model = [arguments.model, arguments.model.with_suffix(".json")] if arguments.model else []
+    masks = [path for path in (arguments.start, arguments.trimap) if path]
+    return [*photos, *clicks, *model, *masks]
+
+
+def _named(
+    photos: list[Path], by_name: dict[str, list[RawClick]], given: Sequence[str]
+) -> list[Path]:
+    """The photos that have clicks; all of them must, but for those found in folders."""
+    unknown = sorted(by_name.keys() - {photo.name for photo in photos})
+    if unknown:
+        raise UsageError(f"clicks are given for {unknown[0]}, which is not among the photos")
+    for text in given:
+        if not Path(text).is_dir() and Path(text).name not in by_name:
+            raise UsageError(f"no clicks are given for {text}")
+    return [photo for photo in photos if photo.name in by_name]
+
+
+def _photos(given: Sequence[str]) -> list[Path]:
+    from ioebss.image_files import SUFFIXES
+
+    photos: list[Path] = []
+    for path in map(Path, given):
+        if not path.is_dir():
+            photos.append(path)
+            continue
+        found = sorted(p for p in path.iterdir() if _is_photo(p, SUFFIXES))
+        if not found:
+            raise UsageError(f"{path} holds no photo ({', '.join(SUFFIXES)})")
+        photos += found
+    return photos
+
+
+def _is_photo(path: Path, suffixes: tuple[str, ...]) -> bool:
+    name = path.name.lower()
+    return path.is_file() and name.endswith(suffixes) and not name.endswith(RESULTS)
+
+
+def _clicks(given: Sequence[str]) -> tuple[list[RawClick], dict[str, list[RawClick]]]:
+    single: list[RawClick] = []
+    by_name: dict[str, list[RawClick]] = {}
+    for text in given:
+        if not text.lower().endswith(".json"):
+            single += parse_clicks(text)
+            continue
+        clicks = read_clicks(Path(text))
+        if isinstance(clicks, dict):
+            by_name.update(clicks)
+        else:
+            single += clicks
+    return single, by_name

@@ -1,0 +1,111 @@
+"""The benchmarks of interactive segmentation as RITM (Sofiiuk et al. 2022) and the work after it
+lay them out: GrabCut, Berkeley and DAVIS, one object in each photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ioebss.errors import DataError, ImageError
+from ioebss.image_files import SUFFIXES, read_index_mask, read_photo
+from ioebss.trainer.datasets.names import splits_there_are
+from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
+
+SPLIT = "test"  # the only one: these are for measuring
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a benchmark keeps what.
+
+    Attributes:
+        name: of the benchmark.
+        photos, masks: folders; the stem of a photo up to its first dot names its mask.
+        labels: from the mask's values, uint8 (H, W), to labels.
+    """
+
+    name: str
+    photos: str
+    masks: str
+    labels: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+def with_unknown(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """GrabCut: above 128 the object, 128 exactly void, below that 0 background. Berkeley's masks
+    are 0 and 255."""
+    return np.where(values == 128, VOID, np.where(values > 128, 1, 0)).astype(np.uint8)
+
+
+def any_value(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """DAVIS: all values but 0 are the object."""
+    return np.asarray(values > 0, np.uint8)
+
+
+LAYOUTS = (
+    Layout("GrabCut", "data_GT", "boundary_GT", with_unknown),
+    Layout("DAVIS", "img", "gt", any_value),
+    Layout("Berkeley", "images", "masks", with_unknown),
+)
+
+
+class RitmDataset:
+    """GrabCut (`data_GT/`, `boundary_GT/`), Berkeley (`images/`, `masks/`), DAVIS (`img/`, `gt/`).
+
+    Args:
+        root: the folder that holds the two.
+        layout: which it is.
+        split: "test"; there is no other.
+
+    Raises:
+        DataError: another split, no photos, or a photo without its mask.
+    """
+
+    def __init__(self, root: Path, layout: Layout, split: str) -> None:
+        if split != SPLIT:
+            raise DataError(f"{root} has no split {split!r}; {splits_there_are([SPLIT])}")
+        self._layout = layout
+        folder = root / layout.photos
+        masks = {p.name.split(".")[0]: p for p in sorted((root / layout.masks).iterdir())}
+        photos = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES]
+        lonely = [p.name for p in photos if p.name.split(".")[0] not in masks]
+        if not photos:
+            raise DataError(f"{folder} holds no photo")
+        if lonely:
+            raise DataError(
+                f"{len(lonely)} photos in {folder} have no mask in {root / layout.masks}: "
+                f"{', '.join(lonely[:5])}"
+            )
+        self.pairs = [(photo, masks[photo.name.split(".")[0]]) for photo in photos]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def scene(self, index: int) -> Scene:
+        """See `SceneDataset`."""
+        photo, mask = self.pairs[index]
+        labels = self._layout.labels(_brightest(mask))
+        return check_scene(Scene(photo.name.split(".")[0], read_photo(photo), labels))
+
+
+def ritm_layout(root: Path, split: str) -> Layout | None:
+    """The benchmark that a folder is laid out as. `images/` and `masks/` are what many folders hold
+    (see `ioebss.trainer.datasets.folder`): with the split "test" they are read as Berkeley's."""
+    for layout in LAYOUTS:
+        if layout.photos == "images" and split != SPLIT:
+            continue
+        if all((root / folder).is_dir() for folder in (layout.photos, layout.masks)):
+            return layout
+    return None
+
+
+def _brightest(path: Path) -> NDArray[np.uint8]:
+    """The values of a mask; of one in colour the largest of the three."""
+    try:
+        return read_index_mask(path)
+    except ImageError:
+        return np.asarray(read_photo(path).max(axis=2), np.uint8)
