@@ -84,7 +84,10 @@ function withControl(event) {
   return key === "y" ? "redo" : null;
 }
 
-/** Whether keys mean something else there. Switch and slider use none but those of the stage. */
+/**
+ * Whether keys mean something else there. Switch and slider use none but those of the stage. A menu that has been closed may
+ * keep the focus until the next picture is drawn; it takes no keys any more.
+ */
 function isTaken(target) {
-  return target.closest?.("dialog, [popover]") || target.matches?.("#token");
+  return target.closest?.("dialog[open], :popover-open") || target.matches?.("#token");
 }
