@@ -233,6 +233,7 @@ std::vector<std::string> sizes_option(const EngineManifest &manifest, const Targ
         add(*target->shape);
     }
     std::vector<std::string> texts;
+    texts.reserve(sizes.size());
     for (const std::int64_t size : sizes) {
         texts.push_back(std::to_string(size));
     }
