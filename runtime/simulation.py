@@ -20,6 +20,8 @@ def interior_distance(region: Mask) -> NDArray[np.float32]:
     photo's border counts as outside; 0 outside the region. float32 (H, W).
 
     Equal distances have equal bits, up to some 2000 pixels."""
+    if not region.any():
+        return np.zeros(region.shape, np.float32)
     padded = np.pad(region.astype(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # OpenCV's last bit depends on where the array lies in memory, and so would which of several

@@ -64,6 +64,7 @@ def world(device: str = "auto") -> Iterator[World]:
     if cuda and device != "cpu":
         chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(chosen)
+        torch.backends.cudnn.benchmark = True  # all batches have one shape
     if size > 1:
         distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:

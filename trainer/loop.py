@@ -148,7 +148,8 @@ class Trainer:
         with self.progress.task(f"epoch {self.epoch + 1}", total, self.iteration) as advance:
             while self.iteration < total:
                 group = [next(batches) for _ in range(self.recipe.optimisation.accumulate)]
-                loss = self._iterate([RoundState.start(batch) for batch in group])
+                states = [RoundState.start(batch, self.world.device) for batch in group]
+                loss = self._iterate(states)
                 self.iteration += 1
                 photos += self.photos_per_iteration
                 rate = photos / (time.monotonic() - started)
@@ -171,6 +172,7 @@ class Trainer:
             num_workers=self.workers,
             worker_init_fn=_start_worker,
             prefetch_factor=4 if self.workers else None,
+            pin_memory=self.world.device.type == "cuda",
             # Forked, the workers share the cache of decoded photos.
             multiprocessing_context="fork" if self.workers else None,
         )
@@ -194,7 +196,7 @@ class Trainer:
                 if not last:
                     self._correct(state, probability, number)
             self._update()
-        mean = sum(losses) / len(losses)
+        mean = float(torch.stack(losses).mean())  # once: a GPU is waited for
         self.loss_sum += mean
         self.loss_count += 1
         return mean
@@ -220,7 +222,7 @@ class Trainer:
         state.add_corrections(probability, clicks.radius, seed, clicks.coarse, kind)
 
     def _inputs(self, state: RoundState) -> Tensor:
-        return state.inputs(self.recipe.network.in_channels, self.world.device)
+        return state.inputs(self.recipe.network.in_channels)
 
     def _autocast(self) -> torch.autocast:
         dtype = _AUTOCAST.get(self.recipe.optimisation.autocast)
@@ -230,19 +232,12 @@ class Trainer:
         place = self.updates * self.recipe.optimisation.accumulate + group_index
         return (self.recipe.seed + 1) * 1_000_003 + place * self.world.size + self.world.rank
 
-    def _backward(self, state: RoundState, weight: float) -> tuple[float, Tensor]:
-        device = self.world.device
+    def _backward(self, state: RoundState, weight: float) -> tuple[Tensor, Tensor]:
         with self._autocast():
             scores = self.parallel(self._inputs(state))
-        loss = total_loss(
-            scores,
-            state.planes.to(device),
-            state.mask.to(device),
-            state.void.to(device),
-            self.recipe.loss,
-        )
+        loss = total_loss(scores, state.planes, state.mask, state.void, self.recipe.loss)
         self.scaler.scale(loss * weight).backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach()), _foreground_probability(scores.detach())
+        return loss.detach(), _foreground_probability(scores.detach())
 
     def _update(self) -> None:
         for group in self.optimizer.param_groups:
@@ -351,9 +346,8 @@ class Trainer:
         """Network inputs of the first samples of the run, the same in every process."""
         samples = ClickSamples(self.train_scenes, self.recipe, 0, MEASURED_SAMPLES)
         for batch in DataLoader(samples, batch_size=16):
-            yield RoundState.start(batch).inputs(
-                self.recipe.network.in_channels, torch.device("cpu")
-            )
+            state = RoundState.start(batch, torch.device("cpu"))
+            yield state.inputs(self.recipe.network.in_channels)
 
     def _resume(self) -> None:
         tensors, state = checkpoint.load(self.folder, checkpoint.CHECKPOINT)

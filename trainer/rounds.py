@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from ioebss import simulation
-from ioebss.click_planes import DISCS, add_click
+from ioebss.click_planes import DISCS
+from ioebss.trainer.corrections import corrections, draw_corrections
 
 
 @dataclass
 class RoundState:
-    """A batch in the middle of its rounds.
+    """A batch in the middle of its rounds, on the device that trains.
 
     Attributes:
         image: uint8 (N, 3, S, S).
@@ -25,7 +22,7 @@ class RoundState:
         previous: float32 (N, 1, S, S), the last round's foreground probability; before, the mask
             that the sample starts from, or zero.
         mask, void: bool (N, S, S).
-        position: int64 (N), seeds the corrections.
+        position: int64 (N), seeds the corrections; on the CPU.
     """
 
     image: Tensor
@@ -36,25 +33,19 @@ class RoundState:
     position: Tensor
 
     @classmethod
-    def start(cls, batch: dict[str, Tensor]) -> RoundState:
+    def start(cls, batch: dict[str, Tensor], device: torch.device) -> RoundState:
         """The state before the first network call on a collated batch."""
-        previous = batch["previous"][:, None].float()
-        return cls(
-            batch["image"],
-            batch["planes"],
-            previous,
-            batch["mask"],
-            batch["void"],
-            batch["position"],
-        )
+        names = ("image", "planes", "previous", "mask", "void")
+        there = {name: batch[name].to(device, non_blocking=True) for name in names}
+        there["previous"] = there["previous"][:, None].float()
+        return cls(**there, position=batch["position"])
 
-    def inputs(self, channels: int, device: torch.device) -> Tensor:
+    def inputs(self, channels: int) -> Tensor:
         """The network's input, float32 (N, channels, S, S), channels_last."""
         parts = [self.image.float(), self.planes.float()]
         if channels == 6:
             parts.append(self.previous)
-        joined = torch.cat(parts, dim=1)
-        return joined.to(device, memory_format=torch.channels_last)
+        return torch.cat(parts, dim=1).contiguous(memory_format=torch.channels_last)
 
     def add_corrections(
         self,
@@ -73,29 +64,41 @@ class RoundState:
             coarse: probability that the prediction is fed back coarse, and no click is added.
             kind: of the planes, one of `ioebss.click_planes.KINDS`.
         """
-        self.previous = probability.detach().float().cpu().unsqueeze(1).clone()
-        with ThreadPoolExecutor(min(self.mask.shape[0], os.cpu_count() or 1)) as pool:
-            # OpenCV and NumPy let other threads run; a GPU would wait long for them one by one.
-            count = range(len(self.mask))
-            list(pool.map(lambda i: self._correct(i, kind, radius, seed, coarse), count))
-
-    def _correct(
-        self, i: int, kind: str, radius: int, seed: tuple[int, ...], coarse: float
-    ) -> None:
-        rng = np.random.default_rng([*seed, int(self.position[i])])
-        if rng.random() < coarse:
-            self.previous[i, 0] = _coarsened(self.previous[i, 0], rng)
-            return
-        prediction = self.previous[i, 0].numpy() > 0.5
-        valid = ~self.void[i].numpy()
-        click = simulation.correction_click(prediction, self.mask[i].numpy(), valid, rng)
-        if click:
-            add_click(kind, self.planes[i].numpy(), click, radius)
+        device = self.mask.device
+        self.previous = probability.detach().float().unsqueeze(1).clone()
+        seeds = ([*seed, int(position)] for position in self.position)
+        chances = torch.from_numpy(np.stack([np.random.default_rng(s).random(3) for s in seeds]))
+        blurred = chances[:, 0] < coarse
+        if blurred.any():
+            rows = blurred.nonzero()[:, 0].to(device)
+            sides = _coarse_side(chances[blurred, 1], self.mask.shape[-1]).to(device)
+            self.previous[rows, 0] = coarsened(self.previous[rows, 0], sides)
+        clicks = corrections(probability > 0.5, self.mask, ~self.void, chances[:, 2].to(device))
+        clicks.found[blurred.to(device)] = False
+        draw_corrections(self.planes, clicks, kind, radius)
 
 
-def _coarsened(probability: Tensor, rng: np.random.Generator) -> Tensor:
-    """As if predicted at a half to an eighth of the resolution: (S, S) -> (S, S)."""
+def _coarse_side(chance: Tensor, side: int) -> Tensor:
+    """A half to an eighth of the side, log-uniformly: float64 (N) in 0..1 -> int64 (N)."""
+    return (side * 2 ** -(1 + 2 * chance)).round().clamp(min=2).long()
+
+
+def coarsened(probability: Tensor, sides: Tensor) -> Tensor:
+    """As if predicted at a lower resolution: averaged over the pixels that each of its pixels
+    covers, then interpolated linearly between their centres.
+
+    Args:
+        probability: (N, S, S).
+        sides: int64 (N), the resolution of each, below S.
+    """
     side = probability.shape[-1]
-    small = max(2, round(side * float(np.exp(-rng.uniform(np.log(2), np.log(8))))))
-    values = cv2.resize(probability.numpy(), (small, small), interpolation=cv2.INTER_AREA)
-    return torch.from_numpy(cv2.resize(values, (side, side), interpolation=cv2.INTER_LINEAR))
+    scale = (sides / side)[:, None, None]  # coarse pixels in a fine one
+    pixel = torch.arange(side, device=probability.device)
+    cell = torch.arange(int(sides.max()), device=probability.device)
+    ends = torch.minimum((cell[:, None] + 1) / scale, pixel + 1)
+    covered = (ends - torch.maximum(cell[:, None] / scale, pixel)).clamp(min=0) * scale
+    place = (pixel[:, None] + 0.5) * scale - 0.5
+    place = torch.minimum(place.clamp(min=0), (sides - 1)[:, None, None])
+    weight = (1 - (place - cell).abs()).clamp(min=0)
+    there_and_back = weight @ covered
+    return there_and_back @ probability @ there_and_back.mT

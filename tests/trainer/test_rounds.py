@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ioebss.trainer.rounds import RoundState
 
 SIZE, RADIUS = 32, 3
+CPU = torch.device("cpu")
 
 
 def batch(seed: int) -> dict[str, torch.Tensor]:
@@ -29,7 +30,7 @@ def batch(seed: int) -> dict[str, torch.Tensor]:
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**31), rounds=st.integers(1, 4))
 def test_a_click_lies_in_the_error_and_planes_only_grow(seed: int, rounds: int) -> None:
-    state = RoundState.start(batch(seed))
+    state = RoundState.start(batch(seed), CPU)
     rng = np.random.default_rng(seed)
     axis = np.arange(SIZE)
     for number in range(rounds):
@@ -60,13 +61,13 @@ def test_a_click_lies_in_the_error_and_planes_only_grow(seed: int, rounds: int) 
 
 
 def test_a_right_prediction_gets_no_click() -> None:
-    state = RoundState.start(batch(0))
+    state = RoundState.start(batch(0), CPU)
     state.add_corrections(state.mask.float(), RADIUS, (0, 0, 0))
     assert not state.planes.any()
 
 
 def test_clicks_follow_from_seed_and_position() -> None:
-    states = [RoundState.start(batch(0)) for _ in range(3)]
+    states = [RoundState.start(batch(0), CPU) for _ in range(3)]
     nothing = torch.zeros(2, SIZE, SIZE)
     for state, seed in zip(states, ((0, 0, 0), (0, 0, 0), (0, 0, 1)), strict=True):
         state.add_corrections(nothing, RADIUS, seed)
@@ -76,23 +77,22 @@ def test_clicks_follow_from_seed_and_position() -> None:
 
 
 def test_inputs_are_colours_planes_and_the_fed_back_mask() -> None:
-    state = RoundState.start(batch(1))
-    device = torch.device("cpu")
-    first = state.inputs(6, device)
+    state = RoundState.start(batch(1), CPU)
+    first = state.inputs(6)
     assert first.shape == (2, 6, SIZE, SIZE) and first.dtype == torch.float32
     assert torch.equal(first[:, :3], state.image.float()) and not first[:, 5].any()
     probability = torch.rand(2, SIZE, SIZE)
     state.add_corrections(probability, RADIUS, (0, 0, 0))
-    second = state.inputs(6, device)
+    second = state.inputs(6)
     assert torch.equal(second[:, 5], probability)
     assert torch.equal(second[:, 3:5], state.planes.float()) and state.planes.any()
-    assert torch.equal(state.inputs(5, device), second[:, :5])
+    assert torch.equal(state.inputs(5), second[:, :5])
 
 
 def test_the_mask_that_samples_start_from_is_fed_in() -> None:
     begun = batch(2)
     begun["previous"][1, 4:9, 3:30] = True
-    inputs = RoundState.start(begun).inputs(6, torch.device("cpu"))
+    inputs = RoundState.start(begun, CPU).inputs(6)
     assert torch.equal(inputs[:, 5], begun["previous"].float())
 
 
@@ -123,7 +123,7 @@ def resolution_of(coarse: np.ndarray, fine: np.ndarray) -> int | None:
 def test_a_coarse_mask_is_one_of_a_half_to_an_eighth_of_the_resolution() -> None:
     sides = []
     for seed in range(20):
-        state = RoundState.start(batch(seed))
+        state = RoundState.start(batch(seed), CPU)
         fine = torch.rand(2, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
         before = fine.clone()
         state.add_corrections(fine, RADIUS, (seed, 0, 0), coarse=1.0)
@@ -138,7 +138,7 @@ def test_a_round_brings_a_click_or_a_coarse_mask() -> None:
     fine = torch.rand(2, SIZE, SIZE, generator=torch.Generator().manual_seed(3))
     coarse_rounds = 0
     for seed in range(100):
-        state = RoundState.start(batch(0))
+        state = RoundState.start(batch(0), CPU)
         state.add_corrections(fine, RADIUS, (seed, 0, 0), coarse=0.25)
         for i in range(2):
             clicked = bool(state.planes[i].any())

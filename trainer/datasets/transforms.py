@@ -180,16 +180,20 @@ def fit(target: Target, size: int, mirror: bool = False) -> Target:
 
 def jitter_colours(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Brightness, contrast, saturation and white balance, sometimes grey, blurred or noisy."""
-    work: NDArray[Any] = image.astype(np.float32)
+    grey = np.full((3, 3), 1 / 3)
+    matrix, shift = np.eye(3), np.zeros(3)
     if rng.random() < 0.8:
-        grey = work.mean(2, keepdims=True)
-        work = grey + (work - grey) * rng.uniform(0.5, 1.5)
-        work = (work - GREY) * rng.uniform(0.7, 1.3) + GREY + rng.uniform(-30, 30)
-        work *= rng.uniform(0.9, 1.1, 3).astype(np.float32)
+        saturation, contrast = rng.uniform(0.5, 1.5), rng.uniform(0.7, 1.3)
+        balance = rng.uniform(0.9, 1.1, 3)
+        matrix = balance[:, None] * contrast * (saturation * matrix + (1 - saturation) * grey)
+        shift = balance * (GREY * (1 - contrast) + rng.uniform(-30, 30))
     if rng.random() < 0.08:
-        work[:] = work.mean(2, keepdims=True)
+        matrix, shift = grey @ matrix, grey @ shift
+    # All of these are one affine map of the colours; OpenCV rounds and clips.
+    work: NDArray[Any] = cv2.transform(image, np.column_stack([matrix, shift]))
     if rng.random() < 0.1:
         work = cv2.GaussianBlur(work, (0, 0), rng.uniform(0.5, 1.5))
     if rng.random() < 0.1:
-        work += rng.normal(0, rng.uniform(2, 10), work.shape).astype(np.float32)
-    return np.asarray(np.clip(np.rint(work), 0, 255), np.uint8)
+        noise = rng.standard_normal(work.shape, np.float32) * rng.uniform(2, 10)
+        work = np.clip(np.rint(work + noise), 0, 255)
+    return np.asarray(work, np.uint8)
