@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -203,8 +203,9 @@ def network_of(model: str) -> ClickModel:
 def on_gpu(model: ClickModel) -> torch.nn.Module:
     """As it is deployed, in half precision and channels last on the GPU."""
     torch.backends.cudnn.benchmark = True
-    deployed = DeployedModel(model, folded=True).eval().half().cuda()
-    return deployed.to(memory_format=torch.channels_last)
+    deployed: Any = DeployedModel(model, folded=True).eval().half().cuda()
+    laid_out: torch.nn.Module = deployed.to(memory_format=torch.channels_last)
+    return laid_out
 
 
 def square_photo(side: int) -> NDArray[np.uint8]:
@@ -215,7 +216,7 @@ def square_photo(side: int) -> NDArray[np.uint8]:
 
 def versions() -> dict[str, str]:
     """Of what runs networks here."""
-    found = {"torch": torch.__version__}
+    found = {"torch": str(torch.__version__)}
     for package in ("tensorrt", "tensorrt-rtx-cu13-bindings", "pycuda"):
         try:
             found[package] = importlib.metadata.version(package)

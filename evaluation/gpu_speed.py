@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,40 +104,27 @@ def plan_of(
         sides: of photos and inputs.
     """
     plan: list[tuple[Row, Opener]] = []
-
-    def add(row: Row, opener: Opener) -> None:
-        plan.append((row, opener))
-
+    ways = ((True, "graph"), (False, "plain"))
     for side in sides if "networks" in parts else ():
-        for recorded in (True, False):
-            way = "graph" if recorded else "plain"
-            add(
-                Row(NETWORK, "default", f"PyTorch fp16, {way}", side),
-                lambda s=side, r=recorded: models.eager("default", s, r),
-            )
+        for recorded, way in ways:
+            row = Row(NETWORK, "default", f"PyTorch fp16, {way}", side)
+            plan.append((row, partial(models.eager, "default", side, recorded)))
             for precision in ("fp16", "fp32"):
-                add(
-                    Row(NETWORK, "default", f"tensorrt-rtx {precision}, {way}", side),
-                    lambda s=side, r=recorded, p=precision: models.engine_alone("default", p, s, r),
-                )
-    for side in (*sides, None) if "clicks" in parts else ():
+                row = Row(NETWORK, "default", f"tensorrt-rtx {precision}, {way}", side)
+                opener = partial(models.engine_alone, "default", precision, side, recorded)
+                plan.append((row, opener))
+    for whole in (*sides, None) if "clicks" in parts else ():
         for backend, precision in models.runners:
-            add(
-                Row(CLICK, "default", f"{backend} {precision}", side or models.size, side is None),
-                lambda s=side, b=backend, p=precision: models.click(b, p, s),
-            )
+            name, zoom = f"{backend} {precision}", whole is None
+            row = Row(CLICK, "default", name, whole or models.size, zoom)
+            plan.append((row, partial(models.click, backend, precision, whole)))
     for side in sides if "paper" in parts else ():
-        for recorded in (True, False):
-            way = "graph" if recorded else "plain"
-            add(
-                Row(NETWORK, "paper, random weights", f"PyTorch fp16, {way}", side),
-                lambda s=side, r=recorded: models.eager("paper", s, r),
-            )
+        for recorded, way in ways:
+            row = Row(NETWORK, "paper, random weights", f"PyTorch fp16, {way}", side)
+            plan.append((row, partial(models.eager, "paper", side, recorded)))
     for side in sides if "paper" in parts else ():
-        add(
-            Row(NETWORK, "paper, random weights", "tensorrt-rtx fp16, graph", side),
-            lambda s=side: models.engine_alone("paper", "fp16", s, True),
-        )
+        row = Row(NETWORK, "paper, random weights", "tensorrt-rtx fp16, graph", side)
+        plan.append((row, partial(models.engine_alone, "paper", "fp16", side, True)))
     return plan
 
 

@@ -97,8 +97,9 @@ class OnGpu:
     ) -> None:
         self.notes: dict[str, Any] = {}
         self._work, self._active = work, active
-        self._stream = torch.cuda.Stream()
-        self._events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
+        cuda: Any = torch.cuda  # its streams and events have no types
+        self._stream = cuda.Stream()
+        self._events = [cuda.Event(enable_timing=True) for _ in range(2)]
         self._graph: Any = None
         if recorded:
             self._record()

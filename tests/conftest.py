@@ -103,11 +103,13 @@ def build_engine(tmp_path: Path) -> Callable[..., Path]:
         from ioebss.export.engine import export_engine, profiles_for
         from ioebss.export.engine_builder import BuildOptions
         from ioebss.export.photographs import Alone, photo_paths
+        from ioebss.export.proof import LIMITS
         from ioebss.export.proven import Terms
         from ioebss.export.toolchain import open_toolchain
 
         quiet, engine = Progress(quiet=True), tmp_path / f"default.{flavour}.engine"
-        terms = Terms(Alone(photo_paths(None)), max_photos=2)
+        # GPUs multiply in TF32 where a graph is in float32.
+        terms = Terms(Alone(photo_paths(None)), limits=LIMITS["fp16"], max_photos=2)
         profiles = profiles_for(read_manifest(ioebss.BUNDLED), [320])
         options = BuildOptions(compute_capability=capability)
         toolchain, cache = open_toolchain(flavour, quiet), tmp_path / "cache"

@@ -134,7 +134,7 @@ class _Loaded:
         """An execution context; None where there is no memory for it. TensorRT-RTX compiles kernels
         when they are first needed: all contexts share what was compiled."""
         configure = getattr(self.engine, "create_runtime_config", None)
-        config = configure() if configure else None
+        config: Any = configure() if configure else None
         if not hasattr(config, "create_runtime_cache"):
             return self.engine.create_execution_context()
         if self._compiled is None:
