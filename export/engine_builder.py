@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ioebss.atomic import write_atomically
-from ioebss.engine_files import TENSORRT, Profile
+from ioebss.engine_files import TENSORRT, TENSORRT_RTX, Profile
 from ioebss.errors import BackendError, DeviceMemoryError, ModelError, OutputError, UsageError
 from ioebss.export.build_progress import make_monitor
 from ioebss.manifest import INPUT, OUTPUT
@@ -120,6 +120,9 @@ def _set_options(library: Any, flavour: str, config: Any, options: BuildOptions)
         config.set_memory_pool_limit(library.MemoryPoolType.WORKSPACE, workspace)
     if options.optimisation_level is not None:
         config.builder_optimization_level = options.optimisation_level
+    if flavour == TENSORRT_RTX:
+        # Else it may allocate memory while it runs, and its work cannot be recorded.
+        config.set_flag(library.BuilderFlag.REQUIRE_USER_ALLOCATION)
     if not options.compute_capability:
         return
     if flavour == TENSORRT:

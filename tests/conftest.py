@@ -19,7 +19,8 @@ from PIL import Image
 
 import ioebss
 from ioebss.image_files import read_photo
-from ioebss.manifest import CHANNELS, Manifest, sha256_of, write_manifest
+from ioebss.manifest import CHANNELS, Manifest, read_manifest, sha256_of, write_manifest
+from ioebss.progress import Progress
 
 # Machines that run tests are noisy: how long an example takes says nothing.
 settings.register_profile("ioebss", deadline=None)
@@ -91,6 +92,31 @@ def edit_manifest() -> Callable[[Path, dict[str, object]], None]:
         path.write_text(json.dumps({k: v for k, v in table.items() if v is not None}))
 
     return edit
+
+
+@pytest.fixture
+def build_engine(tmp_path: Path) -> Callable[..., Path]:
+    """Builds an engine of the bundled model for its own size, as `ioebss-export` does."""
+
+    def build(flavour: str, capability: tuple[str, ...] = ()) -> Path:
+        pytest.importorskip("torch")
+        from ioebss.export.engine import export_engine, profiles_for
+        from ioebss.export.engine_builder import BuildOptions
+        from ioebss.export.photographs import Alone, photo_paths
+        from ioebss.export.proof import LIMITS
+        from ioebss.export.proven import Terms
+        from ioebss.export.toolchain import open_toolchain
+
+        quiet, engine = Progress(quiet=True), tmp_path / f"default.{flavour}.engine"
+        # GPUs multiply in TF32 where a graph is in float32.
+        terms = Terms(Alone(photo_paths(None)), limits=LIMITS["fp16"], max_photos=2)
+        profiles = profiles_for(read_manifest(ioebss.BUNDLED), [320])
+        options = BuildOptions(compute_capability=capability)
+        toolchain, cache = open_toolchain(flavour, quiet), tmp_path / "cache"
+        export_engine(ioebss.BUNDLED, engine, toolchain, terms, quiet, profiles, options, cache)
+        return engine
+
+    return build
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

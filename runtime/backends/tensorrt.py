@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ioebss.gpu.eye import DeviceEye
 from ioebss.gpu.kernels import Kernels
 from ioebss.gpu.libcuda import require_gpu
 from ioebss.gpu.pycuda_driver import PyCudaDriver
+from ioebss.gpu.resources import Resources
 from ioebss.manifest import INPUT, OUTPUT, Manifest, sha256_of
 from ioebss.tensorrt_library import import_library, make_log
 
@@ -61,25 +63,33 @@ class _Engine:
         self._driver = PyCudaDriver()
         self._kernels = Kernels(self._driver)
         self._log = make_log(library)
+        self._loaded = _Loaded()
         with self._driver.active():
-            self._runtime = library.Runtime(self._log)
-            self._engine = self._runtime.deserialize_cuda_engine(plan)
-        if self._engine is None:
+            # The library's objects must be gone before the driver gives the context back.
+            self._resources = Resources(self._driver)
+            self._resources.keep(self._loaded.close)
+            self._loaded.load(library, self._log, plan)
+        if self._loaded.engine is None:
             raise ModelError(f"{model} cannot be loaded by {self.name}: {self._log.last}")
-        _check_tensors(library, self._engine, model)
+        _check_tensors(library, self._loaded.engine, model)
         self._lock = threading.Lock()
         self._own = self.open()
+        self._resources.keep(self._own.close)
 
     def open(self) -> _Execution:
         """An execution context; see `ioebss.gpu.engine.DeviceEngine`."""
         with self._driver.active():
-            context = self._engine.create_execution_context()
+            context = self._loaded.make_context()
         if context is None:
             raise DeviceMemoryError(
                 f"{self.name} makes no execution context: {self._log.last}; close other sessions, "
                 "or build the engine for smaller sizes"
             )
         return _Execution(context, self._path, self._manifest, self._log)
+
+    def active(self) -> AbstractContextManager[None]:
+        """The GPU's context, which an execution must be used in; see `Driver.active`."""
+        return self._driver.active()
 
     def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Backend`."""
@@ -101,6 +111,42 @@ class TensorRTRTX(_Engine):
     """An engine of TensorRT-RTX; see `_Engine`."""
 
     name = TENSORRT_RTX
+
+
+class _Loaded:
+    """What the library has made of a plan; the driver must be active for all of it.
+
+    Attributes:
+        engine: None where the library refuses the plan, and when it was given back.
+    """
+
+    def __init__(self) -> None:
+        self.engine: Any = None
+        self._runtime: Any = None
+        self._compiled: Any = None
+
+    def load(self, library: Any, log: Any, plan: bytes) -> None:
+        """Loads a plan."""
+        self._runtime = library.Runtime(log)
+        self.engine = self._runtime.deserialize_cuda_engine(plan)
+
+    def make_context(self) -> Any:
+        """An execution context; None where there is no memory for it. TensorRT-RTX compiles kernels
+        when they are first needed: all contexts share what was compiled."""
+        configure = getattr(self.engine, "create_runtime_config", None)
+        config: Any = configure() if configure else None
+        if not hasattr(config, "create_runtime_cache"):
+            return self.engine.create_execution_context()
+        if self._compiled is None:
+            self._compiled = config.create_runtime_cache()
+        config.set_runtime_cache(self._compiled)
+        return self.engine.create_execution_context(config)
+
+    def close(self) -> None:
+        """Gives everything back."""
+        self.engine = None
+        self._compiled = None
+        self._runtime = None
 
 
 class _Execution:

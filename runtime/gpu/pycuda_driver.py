@@ -4,6 +4,7 @@ ONNX Runtime share.
 
 from __future__ import annotations
 
+import ctypes
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from ioebss.errors import BackendError, DeviceMemoryError, MissingExtraError
 from ioebss.gpu import graphs, libcuda
 from ioebss.gpu.driver import Extent
 
+_NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 REMEDY = 'pip install "ioebss[gpu]" (pycuda is built from source, which needs nvcc)'
 
 
@@ -48,8 +50,9 @@ class PyCudaDriver:
         with self._errors("opening the GPU"):
             self._cuda.init()
             self._context = self._cuda.Device(0).retain_primary_context()
+        _retain(self._library)
         # Left to itself, pycuda destroys the context as if it were its own, and complains.
-        weakref.finalize(self, self._context.detach)
+        weakref.finalize(self, _give_back, self._context, self._library)
         # pycuda frees what nothing refers to any more; these are what is in use, by handle.
         self._memory: dict[int, Any] = {}
         self._streams: dict[int, Any] = {}
@@ -97,7 +100,9 @@ class PyCudaDriver:
     def open_stream(self) -> int:
         """See `Driver`."""
         with self._errors("opening a stream"):
-            stream = self._cuda.Stream()
+            # A blocking stream cannot be recorded while another thread uses the default stream, as
+            # PyTorch does, and TensorRT where it makes a context.
+            stream = self._cuda.Stream(_NON_BLOCKING)
         self._streams[stream.handle] = stream
         return int(stream.handle)
 
@@ -172,3 +177,20 @@ class PyCudaDriver:
             ) from None
         except self._cuda.Error as error:
             raise BackendError(f"{doing} failed: {error}") from None
+
+
+def _retain(library: Any) -> None:
+    """Holds the primary context once more than pycuda does, so that pycuda's release is never the
+    last one: it leaves the context on the thread's stack of contexts, where none that is gone may
+    lie."""
+    context = ctypes.c_void_p()
+    code = library.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0)
+    libcuda.check(library, code, "opening the GPU")
+
+
+def _give_back(context: Any, library: Any) -> None:
+    """In any thread: pycuda gives back a context only where it is active."""
+    context.push()
+    context.detach()
+    library.cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
+    library.cuDevicePrimaryCtxRelease_v2(0)

@@ -9,6 +9,9 @@ from ioebss.errors import BackendError
 from ioebss.gpu.driver import Driver
 
 logger = logging.getLogger("ioebss")
+# TensorRT-RTX compiles faster kernels for a shape in the background and takes them up when it is
+# called the next time, which a graph never does: it is recorded anew a few times.
+RECORDED = (1, 4, 16, 64)  # times that the work was done before
 
 
 class Recording:
@@ -22,7 +25,7 @@ class Recording:
 
     def __init__(self, driver: Driver, recordable: bool = True) -> None:
         self._driver, self._recordable = driver, recordable
-        self._done, self._graph = False, 0
+        self._done, self._graph = 0, 0
 
     def do(self, work: Callable[[], None], stream: int) -> None:
         """Does the work.
@@ -34,22 +37,27 @@ class Recording:
         Raises:
             BackendError: the work failed.
         """
-        if self._done and self._recordable and not self._graph:
+        if self._recordable and self._done in RECORDED:
             self._record(work, stream)
         if self._graph:
             self._driver.launch_graph(self._graph, stream)
         else:
             work()
-            self._done = True
+        self._done += 1
 
     def forget(self) -> None:
         """The work will be another one from now on."""
-        graph, self._graph, self._done = self._graph, 0, False
+        self._done = 0
+        self._destroy()
+
+    def _destroy(self) -> None:
+        graph, self._graph = self._graph, 0
         if graph:
             self._driver.destroy_graph(graph)
 
     def _record(self, work: Callable[[], None], stream: int) -> None:
         driver = self._driver
+        self._destroy()
         try:
             driver.begin_capture(stream)
             try:

@@ -223,8 +223,8 @@ def test_an_error_anywhere_leaves_the_session_as_it_was_and_nothing_behind(
             np.testing.assert_array_equal(result, mask)
         session.close()
         assert driver.held == before
-    # All but those that fail while work is recorded: it is done without, then.
-    assert calls > 60 and calls - 25 <= failures < calls
+    # All but those that fail while work is recorded, twice: it is done without, then.
+    assert calls > 60 and calls - 50 <= failures < calls
 
 
 def test_giving_back_goes_on_after_an_error(

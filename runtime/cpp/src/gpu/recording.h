@@ -26,7 +26,8 @@ class Recording {
     void record(const std::function<void()> &work, const Stream &stream);
 
     const Driver &driver_;
-    bool recordable_, done_ = false;
+    bool recordable_;
+    int done_ = 0;  // times; it stops counting behind the last recording
     Graph graph_;
 };
 

@@ -1,0 +1,225 @@
+"""The models of the measurement on a GPU, made when they are first needed: files, engines, backends
+and PyTorch networks.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ioebss.backends import Backend, open_backend
+from ioebss.engine_files import (
+    FLAVOURS,
+    TENSORRT,
+    TENSORRT_RTX,
+    EngineManifest,
+    Profile,
+    write_engine_manifest,
+)
+from ioebss.errors import BackendError
+from ioebss.evaluation.gpu_subjects import OnGpu, WholeClick, eager_alone, engine_alone
+from ioebss.export.engine import profiles_for
+from ioebss.export.engine_builder import BuildOptions, build_plan
+from ioebss.export.fp16 import export_fp16
+from ioebss.export.graph import OPSET, DeployedModel, export_graph
+from ioebss.export.half_graph import to_half
+from ioebss.export.photographs import Alone, photo_paths
+from ioebss.export.proven import Terms
+from ioebss.export.toolchain import PORTABLE, open_toolchain
+from ioebss.gpu.libcuda import require_gpu
+from ioebss.image_files import read_photo
+from ioebss.manifest import CHANNELS, Manifest, read_manifest, sha256_of, write_manifest
+from ioebss.progress import Progress
+from ioebss.segmenter import BUNDLED
+from ioebss.trainer.exported_weights import begin_with_exported
+from ioebss.trainer.model import ClickModel
+from ioebss.trainer.recipe import load_recipe
+
+T = TypeVar("T")
+SAMPLE = BUNDLED.parents[1] / "samples" / "astronaut.jpg"
+CPU, CUDA = "onnxruntime-cpu", "onnxruntime-cuda"
+
+
+class Models:
+    """What rows are made of. Whatever fails once fails again for the same reason.
+
+    Args:
+        folder: for files.
+        fp16: the bundled model in half precision; None makes it.
+        progress: what takes long is said.
+
+    Attributes:
+        runners: backends with the precision of the file that they run.
+        size: that the bundled model recommends.
+    """
+
+    runners = (
+        *((TENSORRT_RTX, precision) for precision in ("fp16", "fp32")),
+        *((TENSORRT, precision) for precision in ("fp16", "fp32")),
+        (CUDA, "fp32"),
+        (CPU, "fp32"),
+    )
+
+    def __init__(self, folder: Path, fp16: Path | None, progress: Progress) -> None:
+        self._folder, self._fp16, self._progress = folder, fp16, progress
+        self._made: dict[object, object] = {}
+        self.size = read_manifest(BUNDLED).recommended_sizes[0]
+
+    def click(self, backend: str, precision: str, side: int | None) -> WholeClick:
+        """Whole clicks of the bundled model on a square photo.
+
+        Args:
+            side: of photo and input; None zooms in on a photo of 512 pixels at the recommended
+                size.
+        """
+        opened, manifest = self._backend("default", backend, precision, side)
+        reference = None if backend == CPU else self._backend("default", CPU, "fp32", None)[0]
+        photo = square_photo(side or 512)
+        size = side or self.size
+        return WholeClick(opened, manifest, photo, size, side is None, reference)
+
+    def engine_alone(self, model: str, precision: str, side: int, recorded: bool) -> OnGpu:
+        """The network of an engine of TensorRT-RTX."""
+        opened, manifest = self._backend(model, TENSORRT_RTX, precision, side)
+        return engine_alone(opened, len(manifest.channels), side, recorded)
+
+    def eager(self, model: str, side: int, recorded: bool) -> OnGpu:
+        """A network in PyTorch."""
+        if not torch.cuda.is_available():
+            raise BackendError("PyTorch sees no GPU")
+        network = self._once(("eager", model), lambda: on_gpu(self._network(model)))
+        return eager_alone(network, self._network(model).spec.in_channels, side, recorded)
+
+    # -- made once ---------------------------------------------------------------------------------
+
+    def _once(self, key: object, make: Callable[[], T]) -> T:
+        if key not in self._made:
+            try:
+                self._made[key] = make()
+            except Exception as error:  # libraries' own errors share no base class but Exception
+                self._made[key] = error
+        made = self._made[key]
+        if isinstance(made, Exception):
+            raise made
+        return cast(T, made)
+
+    def _backend(
+        self, model: str, backend: str, precision: str, side: int | None
+    ) -> tuple[Backend, Manifest]:
+        if backend not in FLAVOURS:
+            manifest = read_manifest(BUNDLED)
+            opened = self._once(backend, lambda: open_backend(BUNDLED, manifest, backend))
+            return opened, manifest
+        engine, manifest = self._once(
+            (model, backend, precision, side), lambda: self._engine(model, backend, precision, side)
+        )
+        key = ("opened", engine)
+        return self._once(key, lambda: open_backend(engine, manifest, backend)), manifest
+
+    def _engine(
+        self, model: str, flavour: str, precision: str, side: int | None
+    ) -> tuple[Path, Manifest]:
+        """Built for one shape alone; None builds for all that zooming in asks for."""
+        gpu = require_gpu()
+        toolchain = self._once(flavour, lambda: open_toolchain(flavour, self._progress))
+        onnx = self._onnx(model, precision)
+        manifest = read_manifest(onnx)
+        profiles = profiles_for(manifest, [self.size])
+        if side is not None:
+            shape = (1, side, side)
+            profiles = (Profile(shape, shape, shape),)
+        options, timings = BuildOptions(), self._folder / f"{flavour}.timings"
+        arguments = (onnx, profiles, options, timings, self._progress)
+        engine = self._folder / f"{model}-{flavour}-{precision}-{side}.engine"
+        engine.write_bytes(build_plan(toolchain.library, flavour, *arguments))
+        here = (gpu.compute_capability,)
+        written = EngineManifest(
+            flavour=flavour,
+            version=toolchain.version,
+            compute_capability=here if flavour == TENSORRT else PORTABLE,
+            precision=manifest.precision,
+            profile=profiles,
+            onnx=onnx.name,
+            onnx_sha256=manifest.sha256,
+            engine_sha256=sha256_of(engine),
+            model=manifest,
+            proof={"status": "not run", "reason": "it is measured only"},
+        )
+        write_engine_manifest(written, engine)
+        return engine, manifest
+
+    def _onnx(self, model: str, precision: str) -> Path:
+        if model == "paper":
+            return self._once("paper.onnx", self._paper_in_half)
+        if precision == "fp32":
+            return BUNDLED
+        return self._fp16 or self._once("fp16", self._default_in_half)
+
+    def _default_in_half(self) -> Path:
+        output = self._folder / "default.fp16.onnx"
+        terms = Terms(Alone(photo_paths(None)), max_photos=2)
+        export_fp16(BUNDLED, output, terms, Progress(quiet=True))
+        return output
+
+    def _paper_in_half(self) -> Path:
+        whole, output = self._folder / "paper.onnx", self._folder / "paper.fp16.onnx"
+        model = self._network("paper")
+        export_graph(model, whole, None)
+        to_half(whole, frozenset(), output)
+        manifest = Manifest(
+            name="paper",
+            architecture="deeplabv3plus-resnet101",
+            channels=CHANNELS[: model.spec.in_channels],
+            click_radius=5,
+            size_multiple=16,
+            recommended_sizes=(512,),
+            precision="fp16",
+            sha256=sha256_of(output),
+            opset=OPSET,
+        )
+        write_manifest(manifest, output)
+        return output
+
+    def _network(self, model: str) -> ClickModel:
+        return self._once(("network", model), lambda: network_of(model))
+
+
+def network_of(model: str) -> ClickModel:
+    """The network of a recipe: "default" with the bundled weights, others with random ones."""
+    torch.manual_seed(0)
+    made = ClickModel(load_recipe(model).network).eval()
+    if model == "default":
+        begin_with_exported(made, BUNDLED, ())
+    return made.eval()
+
+
+def on_gpu(model: ClickModel) -> torch.nn.Module:
+    """As it is deployed, in half precision and channels last on the GPU."""
+    torch.backends.cudnn.benchmark = True
+    deployed: Any = DeployedModel(model, folded=True).eval().half().cuda()
+    laid_out: torch.nn.Module = deployed.to(memory_format=torch.channels_last)
+    return laid_out
+
+
+def square_photo(side: int) -> NDArray[np.uint8]:
+    """A sample photograph of so many pixels, uint8 (side, side, 3)."""
+    photo = read_photo(SAMPLE)
+    return np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def versions() -> dict[str, str]:
+    """Of what runs networks here."""
+    found = {"torch": str(torch.__version__)}
+    for package in ("tensorrt", "tensorrt-rtx-cu13-bindings", "pycuda"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

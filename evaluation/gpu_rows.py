@@ -1,0 +1,207 @@
+"""Rows of the measurement on a GPU: what is timed, the times or the reason why there are none, and
+the tables of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ioebss.progress import Progress
+
+CLICK, NETWORK = "click", "network"
+BLOCK = 20  # measurements of a row before it is the next one's turn
+NO_TIME = "the time limit was reached before"
+
+
+class Subject(Protocol):
+    """Something that is ready to be timed.
+
+    Attributes:
+        notes: what was found while it was opened, ready for JSON.
+    """
+
+    notes: dict[str, Any]
+
+    def step(self) -> float:
+        """Does it once; milliseconds."""
+        ...
+
+    def close(self) -> None:
+        """Gives back what it holds."""
+        ...
+
+
+@dataclass
+class Row:
+    """A line of the result.
+
+    Attributes:
+        what: `CLICK` or `NETWORK`.
+        model: name of the model.
+        runner: what runs it, and in which precision.
+        side: of photo and input in pixels; of the input only, where it zooms in.
+        zoom: whether it zooms in.
+        values: milliseconds.
+        first: milliseconds of the first step after it was opened.
+        reason: why there are no times.
+        notes: see `Subject`.
+    """
+
+    what: str
+    model: str
+    runner: str
+    side: int
+    zoom: bool = False
+    values: list[float] = field(default_factory=list)
+    first: float | None = None
+    reason: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Median, quartiles and n, or the reason."""
+        named = {k: getattr(self, k) for k in ("what", "model", "runner", "side", "zoom")}
+        if not self.values:
+            return named | {"reason": self.reason, **self.notes}
+        low, median, high = np.percentile(self.values, (25, 50, 75))
+        times = {"median": median, "low": low, "high": high, "minimum": min(self.values)}
+        rounded = {k: round(float(v), 4) for k, v in times.items()}
+        return named | rounded | {"n": len(self.values), "first": self.first, **self.notes}
+
+
+Opener = Callable[[], Subject]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long it may take.
+
+    Attributes:
+        repeats: measurements of each row.
+        warm_up: steps of each before them.
+        budget: seconds for the measurements of each row, and as many for its warming up.
+        total: seconds for everything. Three fifths of it are for opening.
+    """
+
+    repeats: int = 200
+    warm_up: int = 80
+    budget: float = 3.0
+    total: float = 110.0
+
+
+def measure(
+    plan: Sequence[tuple[Row, Opener]],
+    limits: Limits,
+    progress: Progress,
+    keep: Callable[[], None] = lambda: None,
+) -> None:
+    """Opens everything, warms it up, and times it in turns, in place.
+
+    Args:
+        plan: rows, each with what opens its subject. One that fails gets its reason.
+        keep: is called whenever there is something new, so that it is not lost.
+    """
+    started = time.perf_counter()
+    subjects = []
+    for row, opener in plan:
+        if time.perf_counter() - started > 0.6 * limits.total:
+            row.reason = NO_TIME
+            continue
+        if (subject := _opened(row, opener, limits)) is not None:
+            subjects.append((row, subject))
+        said = row.reason or f"first {row.first} ms"
+        at = time.perf_counter() - started
+        progress.say(f"{at:5.1f} s  {row.what} {row.model} {row.side} {row.runner}: {said}")
+        keep()
+    spent = dict.fromkeys(range(len(subjects)), 0.0)
+    for _ in range(-(-limits.repeats // BLOCK)):
+        for number, (row, subject) in enumerate(subjects):
+            now = time.perf_counter()
+            late = now - started > limits.total
+            if not row.reason and not late and spent[number] < limits.budget:
+                _block(row, subject, min(BLOCK, limits.repeats - len(row.values)))
+                spent[number] += time.perf_counter() - now
+    for row, subject in subjects:
+        row.reason = row.reason or ("" if row.values else NO_TIME)
+        subject.close()
+    keep()
+
+
+def _opened(row: Row, opener: Opener, limits: Limits) -> Subject | None:
+    try:
+        started = time.perf_counter()
+        subject = opener()
+        opened = round(time.perf_counter() - started, 2)
+        row.first = round(subject.step(), 3)
+        started = time.perf_counter()
+        for _ in range(limits.warm_up):
+            if time.perf_counter() - started > limits.budget:
+                break
+            subject.step()
+        row.notes = {"opening_s": opened, **subject.notes}
+    except Exception as error:  # libraries' own errors share no base class but Exception
+        row.reason = reason_of(error)
+        return None
+    return subject
+
+
+def _block(row: Row, subject: Subject, count: int) -> None:
+    try:
+        row.values += [subject.step() for _ in range(count)]
+    except Exception as error:  # see above
+        row.values, row.reason = [], reason_of(error)
+
+
+def reason_of(error: Exception) -> str:
+    """An error in one line."""
+    text = " ".join(str(error).split())[:300]
+    return text or type(error).__name__
+
+
+def format_rows(rows: Iterable[dict[str, Any]]) -> str:
+    """Markdown tables of rows as JSON: times, then the reasons of those that have none."""
+    rows = list(rows)
+    lines = []
+    for what, title in ((CLICK, "Whole click"), (NETWORK, "Network alone")):
+        timed = [r for r in rows if r["what"] == what and "median" in r]
+        if not timed:
+            continue
+        lines += [
+            f"### {title}",
+            "",
+            "| model | runs on | pixels | median ms | 25 % .. 75 % | n | first ms |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for r in timed:
+            size = f"{r['side']}" + ", zooming in" * r["zoom"]
+            spread = f"{r['low']:.3f} .. {r['high']:.3f}"
+            cells = (r["model"], r["runner"], size, f"{r['median']:.3f}", spread, r["n"])
+            lines.append("| " + " | ".join(map(str, (*cells, f"{r['first']:.0f}"))) + " |")
+        lines.append("")
+    if refused := _refusals(rows):
+        lines += [
+            "### Not measured",
+            "",
+            "| what | runs on | pixels | reason |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| {what} | {runner} | {sides} | {why} |" for what, runner, sides, why in refused
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _refusals(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """What has no times, with the sizes of one reason together."""
+    sides: dict[tuple[str, str, str], list[str]] = {}
+    for r in rows:
+        if "median" not in r:
+            reason = r["reason"].replace("|", "/")
+            key = (f"{r['what']}, {r['model']}", r["runner"], reason)
+            sides.setdefault(key, []).append(str(r["side"]))
+    return [(what, runner, ", ".join(s), why) for (what, runner, why), s in sides.items()]

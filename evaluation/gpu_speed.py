@@ -1,0 +1,171 @@
+"""How long clicks take on the GPU that is here: every backend, beside PyTorch, in one run.
+
+    python -m ioebss.evaluation.gpu_speed --out DIR
+
+See docs/gpu.md. What cannot be run gets a line with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ioebss.atomic import write_atomically
+from ioebss.command import run_command
+from ioebss.errors import BackendError, MissingExtraError, UsageError
+from ioebss.evaluation.accuracy import make_folder
+from ioebss.evaluation.gpu_rows import CLICK, NETWORK, Limits, Opener, Row, format_rows, measure
+from ioebss.gpu import libcuda
+from ioebss.progress import Progress
+from ioebss.provenance import provenance
+
+SIDES = (256, 512, 1024)
+PARTS = ("clicks", "networks", "paper")
+LIMITS = Limits()
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(
+        "python -m ioebss.evaluation.gpu_speed",
+        description="Time clicks and networks on the GPU that is here, every backend in turns.",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for gpu-speed.json and .md")
+    parser.add_argument(
+        "--part", action="append", choices=PARTS, help="repeatable (all of them); see docs/gpu.md"
+    )
+    parser.add_argument("--side", type=int, action="append", help="repeatable (256, 512, 1024)")
+    parser.add_argument(
+        "--fp16", type=Path, help="the bundled model in half precision (made, in half a minute)"
+    )
+    parser.add_argument("--repeats", type=int, default=LIMITS.repeats, help="of each (%(default)s)")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=LIMITS.budget,
+        metavar="SECONDS",
+        help="for each row, and as many to warm up (%(default)s)",
+    )
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=LIMITS.total,
+        metavar="SECONDS",
+        help="for everything; what comes later is not measured (%(default)s)",
+    )
+    run_command(parser, _run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    for name in ("repeats", "budget", "limit"):
+        if not getattr(arguments, name) > 0:
+            raise UsageError(f"--{name} {getattr(arguments, name)}: it must be more than 0")
+    try:
+        from ioebss.evaluation.gpu_models import Models, versions
+    except ImportError as error:
+        raise MissingExtraError(
+            f'this compares with PyTorch ({error}); pip install "ioebss[export]"'
+        ) from None
+    make_folder(arguments.out)
+    progress = Progress()
+    limits = replace(
+        LIMITS, repeats=arguments.repeats, budget=arguments.budget, total=arguments.limit
+    )
+    command = shlex.join(["python", "-m", "ioebss.evaluation.gpu_speed", *sys.argv[1:]])
+    where = {"gpu": device() | {"versions": versions()}, **provenance(command)}
+    with tempfile.TemporaryDirectory(prefix="ioebss-gpu-") as folder:
+        models = Models(Path(folder), arguments.fp16, progress)
+        parts = arguments.part or PARTS
+        plan = plan_of(models, parts, tuple(arguments.side or SIDES))
+
+        def keep() -> None:
+            write(arguments.out, where, [row for row, _ in plan])
+
+        measure(plan, limits, progress, keep)
+    print(format_rows([row.as_json() for row, _ in plan]))
+
+
+def plan_of(
+    models: Any, parts: tuple[str, ...], sides: tuple[int, ...]
+) -> list[tuple[Row, Opener]]:
+    """What is to be timed, the weightiest first.
+
+    Args:
+        models: see `ioebss.evaluation.gpu_models.Models`.
+        parts: of `PARTS`.
+        sides: of photos and inputs.
+    """
+    plan: list[tuple[Row, Opener]] = []
+    ways = ((True, "graph"), (False, "plain"))
+    for side in sides if "networks" in parts else ():
+        for recorded, way in ways:
+            row = Row(NETWORK, "default", f"PyTorch fp16, {way}", side)
+            plan.append((row, partial(models.eager, "default", side, recorded)))
+            for precision in ("fp16", "fp32"):
+                row = Row(NETWORK, "default", f"tensorrt-rtx {precision}, {way}", side)
+                opener = partial(models.engine_alone, "default", precision, side, recorded)
+                plan.append((row, opener))
+    for whole in (*sides, None) if "clicks" in parts else ():
+        for backend, precision in models.runners:
+            name, zoom = f"{backend} {precision}", whole is None
+            row = Row(CLICK, "default", name, whole or models.size, zoom)
+            plan.append((row, partial(models.click, backend, precision, whole)))
+    for side in sides if "paper" in parts else ():
+        for recorded, way in ways:
+            row = Row(NETWORK, "paper, random weights", f"PyTorch fp16, {way}", side)
+            plan.append((row, partial(models.eager, "paper", side, recorded)))
+    for side in sides if "paper" in parts else ():
+        row = Row(NETWORK, "paper, random weights", "tensorrt-rtx fp16, graph", side)
+        plan.append((row, partial(models.engine_alone, "paper", "fp16", side, True)))
+    return plan
+
+
+def device() -> dict[str, Any]:
+    """The GPU and what drives it; a reason where there is none."""
+    try:
+        system, gpu = libcuda.probe(), libcuda.require_gpu()
+    except BackendError as error:
+        return {"reason": str(error)}
+    return {
+        "name": gpu.name,
+        "compute_capability": gpu.compute_capability,
+        "memory": gpu.memory,
+        "cuda_of_driver": ".".join(map(str, system.version)),
+        "driver": _driver_version(),
+    }
+
+
+def _driver_version() -> str | None:
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def write(folder: Path, where: dict[str, Any], rows: list[Row]) -> None:
+    """Writes gpu-speed.json and gpu-speed.md.
+
+    Raises:
+        OutputError: one cannot be written.
+    """
+    table = where | {"rows": [row.as_json() for row in rows if row.values or row.reason]}
+    text = json.dumps(table, indent=1) + "\n"
+    write_atomically(folder / "gpu-speed.json", lambda path: path.write_text(text, "utf-8"))
+    gpu = where["gpu"]
+    title = f"{gpu.get('name', gpu.get('reason'))}, driver {gpu.get('driver')}"
+    page = f"{title}, {where['measured_at']}\n\n{format_rows(table['rows'])}"
+    write_atomically(folder / "gpu-speed.md", lambda path: path.write_text(page, "utf-8"))
+
+
+if __name__ == "__main__":
+    main()
