@@ -11,9 +11,7 @@ namespace {
 constexpr int kMany = 1000;
 
 // Times that the work was done before it is recorded, as in runtime/gpu/recording.py.
-bool is_recorded_after(int times) {
-    return times == 1 || times == 4 || times == 16 || times == 64;
-}
+bool is_recorded_after(int times) { return times == 1 || times == 4 || times == 16 || times == 64; }
 
 }  // namespace
 
