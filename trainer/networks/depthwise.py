@@ -1,4 +1,4 @@
-"""Depthwise convolution whose gradients are fast on CPUs too.
+"""Depthwise convolution whose gradients are fast, on CPUs (here) and on GPUs (`depthwise_gpu`).
 
 PyTorch's CPU kernels run depthwise 3x3 convolutions fast, but the gradients of strided, dilated or
 5x5 ones fall back to code that is 10 to 30 times slower: more than half of the time of a training
@@ -7,6 +7,8 @@ step of EfficientNet-Lite. Here those gradients are put together from the fast c
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ from torch.nn import functional as F
 
 # Beyond it the interleaved images are mostly padding, and PyTorch's own gradients are faster.
 MAX_DILATION = 8
+Convolution = Callable[[Tensor, Tensor, int, int], Tensor]  # input, weight, stride, dilation
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -33,18 +36,30 @@ class DepthwiseConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, channels, H / stride, W / stride), rounded up."""
-        ours = self.training and torch.is_grad_enabled() and input.device.type == "cpu"
-        if not ours or self.dilation[0] > MAX_DILATION:
+        device = input.device.type
+        compute = self._on_cpu() if device == "cpu" else _on_gpu() if device == "cuda" else None
+        if compute is None:
             return super().forward(input)
         weight: Tensor = self.weight
-        if torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
+        if torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
             input, weight = input.to(dtype), weight.to(dtype)
-        with torch.autocast("cpu", enabled=False):
-            out: Tensor = _Depthwise.apply(  # type: ignore[no-untyped-call]
-                input, weight, self.stride[0], self.dilation[0]
-            )
-        return out
+        with torch.autocast(device, enabled=False):
+            return compute(input, weight, self.stride[0], self.dilation[0])
+
+    def _on_cpu(self) -> Convolution | None:
+        gradients = self.training and torch.is_grad_enabled()
+        return _Depthwise.apply if gradients and self.dilation[0] <= MAX_DILATION else None
+
+
+@cache
+def _on_gpu() -> Convolution | None:
+    """Triton's, where it is installed: torch for CUDA brings it on Linux."""
+    try:
+        from ioebss.trainer.networks.depthwise_gpu import depthwise
+    except ImportError:
+        return None
+    return depthwise
 
 
 class _Depthwise(torch.autograd.Function):

@@ -3,6 +3,7 @@
 
 #include <onnxruntime_c_api.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
