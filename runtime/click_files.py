@@ -77,7 +77,7 @@ def _click(item: Any, where: str) -> RawClick:
     label: Any = 1
     if isinstance(item, dict):
         if item.get("type", "point") != "point":
-            raise ClickError(f"{where}: type {item['type']!r}; only points are clicks")
+            raise ClickError(f'{where}: its "type" is not "point"; only points are clicks')
         x, y = item.get("x", ""), item.get("y", "")
         data = item.get("data")
         if isinstance(data, list) and len(data) == 2:

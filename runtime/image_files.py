@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ioebss.errors import ImageError, PhotoSizeError
+from ioebss.image_bombs import refuse_bomb
 
 MAX_PIXELS = 120_000_000  # a 100-megapixel photo and some room
 # Names that photos of these formats have; what a file is is decided by its content.
@@ -77,7 +78,8 @@ def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.
         ImageError: as `read_photo`.
     """
     image = _open(io.BytesIO(data), "the photo", max_pixels)
-    kind = Image.MIME[image.format or ""]
+    # Phones write JPEGs with more pictures behind the first, which Pillow gives a name of its own.
+    kind = Image.MIME["JPEG" if image.format == "MPO" else image.format or ""]
     return _upright(image, "the photo"), kind
 
 
@@ -167,8 +169,8 @@ def _open(source: Path | io.BytesIO, name: str, max_pixels: int) -> Image.Image:
         raise ImageError(f"{name} is a folder, not a photo")
     try:
         with warnings.catch_warnings():
-            # Pillow warns from 89 megapixels on; our own bound is checked below.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Of odd metadata, and from 89 megapixels on; our own bound is checked below.
+            warnings.simplefilter("ignore")
             image = Image.open(source, formats=FORMATS)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist") from None
@@ -184,6 +186,11 @@ def _open(source: Path | io.BytesIO, name: str, max_pixels: int) -> Image.Image:
         size = f"{image.width}x{image.height}"
         image.close()
         raise PhotoSizeError(f"{name} is {size}, more than {max_pixels} pixels; scale it down")
+    try:
+        refuse_bomb(image, name, max_pixels)
+    except ImageError:
+        image.close()
+        raise
     return image
 
 

@@ -13,6 +13,8 @@ from ioebss.serving.settings import Settings
 PHOTO_PATHS = ("/v1/sessions", "/v1/segment")
 PHOTO_ENDINGS = ("/start",)
 PHOTO_ROOMS = ("/label-studio/",)
+# Of JSON in these rooms, since `[],` is 3 bytes that take 64: an object weighs as many values.
+MAX_VALUES, OBJECT_VALUES = 2_000_000, 16
 
 
 class Bodies:
@@ -28,38 +30,40 @@ class Bodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        parts: list[bytes] = []
+        body = bytearray()  # not a list of parts: a part may be one byte
         try:
             async with asyncio.timeout(self._settings.body_seconds):
-                complete = await self._collect(scope, receive, parts)
+                complete = await self._collect(scope, receive, body)
             if complete:
-                await self._run(scope, b"".join(parts), receive, send)
+                await self._run(scope, body, receive, send)
         except (ServiceError, TimeoutError) as error:
             await _refusal(error)(scope, receive, send)
         finally:
-            self._held -= sum(map(len, parts))
+            self._held -= len(body)
 
-    async def _collect(self, scope: Scope, receive: Receive, parts: list[bytes]) -> bool:
+    async def _collect(self, scope: Scope, receive: Receive, body: bytearray) -> bool:
         """Receives the body, its bytes counted in `_held`; False if the client went away."""
         limit = self._limit(scope["path"])
-        size, more = 0, True
-        while more and max(size, _declared(scope)) <= limit:
+        more = True
+        while more and max(len(body), _declared(scope)) <= limit:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return False
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            self._held += len(parts[-1])
+            part = message.get("body", b"")
+            body += part
+            self._held += len(part)
             if self._held > self._settings.max_body_bytes:
                 raise ServiceError(429, "busy", "too much is arriving; try again in 1 s", 1)
             more = message.get("more_body", False)
-        if max(size, _declared(scope)) > limit:
+        if max(len(body), _declared(scope)) > limit:
             raise ServiceError(413, "too_large", f"the body is larger than {limit} bytes")
+        if scope["path"].startswith(PHOTO_ROOMS) and _values(body) > MAX_VALUES:
+            raise ServiceError(413, "too_large", "the body holds too many values")
         return True
 
-    async def _run(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+    async def _run(self, scope: Scope, body: bytearray, receive: Receive, send: Send) -> None:
         """Runs the application until it is done or the client has gone."""
-        given: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        given: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def replay() -> Message:
             return given.pop() if given else await receive()
@@ -91,6 +95,12 @@ def _declared(scope: Scope) -> int:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])
     return 0
+
+
+def _values(body: bytearray) -> int:
+    """How many values JSON may hold, estimated from above, objects and lists by their weight."""
+    objects = body.count(b"[") + body.count(b"{")
+    return body.count(b",") + OBJECT_VALUES * objects
 
 
 def _refusal(error: ServiceError | TimeoutError) -> Response:

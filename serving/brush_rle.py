@@ -22,6 +22,7 @@ CHANNELS = 4
 WORD_BITS = 8
 LENGTH_BITS = (3, 4, 8, 16)  # what Label Studio's own encoder uses
 LONGEST = 1 << LENGTH_BITS[-1]
+MAX_BYTES = 1024 * 1024  # of a brush to decode: many times what a ragged one takes
 SET = 255
 THRESHOLD = 127  # words above it are set: brushes have soft edges
 
@@ -83,6 +84,8 @@ def decode(rle: list[int], height: int, width: int) -> NDArray[np.bool_]:
     words = CHANNELS * height * width
     if words > CHANNELS * MAX_PIXELS:
         raise UsageError(f"a brush mask of {width}x{height} is more than {MAX_PIXELS} pixels")
+    if len(rle) > MAX_BYTES:
+        raise UsageError(f"the brush has more than {MAX_BYTES} bytes; smooth it")
     try:
         packed = np.asarray(rle, np.uint8)
         if packed.ndim != 1 or list(rle) != packed.tolist():
@@ -107,31 +110,39 @@ class _Bits:
         self._place += width
         return chunk >> (8 * end - self._place) & ((1 << width) - 1)
 
+    def words(self, count: int) -> NDArray[np.uint8]:
+        """As many words, one after the other."""
+        first, end = self._place // 8, -(-(self._place + count * WORD_BITS) // 8)
+        if end > len(self._data):
+            raise ValueError("the bits end too early")
+        bits = np.unpackbits(np.frombuffer(self._data[first:end], np.uint8))
+        skipped = self._place - 8 * first
+        self._place += count * WORD_BITS
+        return np.packbits(bits[skipped : skipped + count * WORD_BITS])
+
 
 def _alpha(bits: _Bits, expected: int) -> NDArray[np.uint8]:
     if bits.read(32) != expected:
         raise ValueError("another size")
-    word = bits.read(5) + 1
+    if bits.read(5) + 1 != WORD_BITS:
+        raise ValueError("words of another size, which Label Studio does not write")
     sizes = [bits.read(4) + 1 for _ in range(4)]
     values = np.empty(expected, np.uint8)
     place = 0
-    for length, content in _blocks(bits, word, sizes, expected):
+    for length, content in _blocks(bits, sizes, expected):
         values[place : place + length] = content
         place += length
     return values[CHANNELS - 1 :: CHANNELS]
 
 
 def _blocks(
-    bits: _Bits, word: int, sizes: list[int], expected: int
-) -> Iterator[tuple[int, int | list[int]]]:
+    bits: _Bits, sizes: list[int], expected: int
+) -> Iterator[tuple[int, int | NDArray[np.uint8]]]:
     place = 0
     while place < expected:
-        run = bits.read(1)
-        length = bits.read(sizes[bits.read(2)]) + 1
+        head = bits.read(3)
+        length = bits.read(sizes[head & 3]) + 1
         place += length
         if place > expected:
             raise ValueError("more words than were announced")
-        if run:
-            yield length, min(bits.read(word), SET)
-        else:
-            yield length, [min(bits.read(word), SET) for _ in range(length)]
+        yield length, bits.read(WORD_BITS) if head & 4 else bits.words(length)

@@ -25,13 +25,14 @@ from numpy.typing import NDArray
 from ioebss import rle
 from ioebss.clicks import BACKGROUND, FOREGROUND
 from ioebss.errors import BackendError, ImageError, IoebssError, PhotoSizeError, UsageError
-from ioebss.image_files import MAX_PIXELS, decode_photo
+from ioebss.image_files import decode_photo
 from ioebss.segmenter import Segmenter
 from ioebss.serving.open_photos import OpenPhotos, advance
 from ioebss.session import Session
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 OPEN_PHOTOS = 4
+OPEN_BYTES = 1024 * 1024 * 1024
 THRESHOLD = 0.5  # foreground is logits > 0, a probability above one half
 ZERO = int.from_bytes(b"0,", "little")  # one more is "1,"
 Mask = NDArray[np.bool_]
@@ -56,7 +57,7 @@ class Interactor:
     """
 
     def __init__(self, segmenter: Segmenter) -> None:
-        self._photos = OpenPhotos(segmenter, OPEN_PHOTOS, MAX_PIXELS)
+        self._photos = OpenPhotos(segmenter, OPEN_PHOTOS, OPEN_BYTES)
         self._turn = threading.Lock()
 
     def answer(self, body: Any) -> Answer:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.metadata
 from collections.abc import Callable
 from functools import partial
@@ -28,6 +27,7 @@ from ioebss.serving.service import Service
 from ioebss.session import Session
 
 OPEN_PHOTOS = 16
+OPEN_PART = 4  # of the memory that sessions may have, for these photos besides: a quarter
 MAX_TASKS = 1000
 router = APIRouter(prefix="/label-studio", tags=["Label Studio"], responses=REFUSALS)
 
@@ -85,7 +85,9 @@ class LabelStudio:
         self._tasks = TaskPhotos(
             settings.label_studio, settings.label_studio_key, settings.max_photo_bytes
         )
-        self._photos = OpenPhotos(service.segmenter, OPEN_PHOTOS, 2 * settings.max_pixels)
+        self._photos = OpenPhotos(
+            service.segmenter, OPEN_PHOTOS, settings.max_session_bytes // OPEN_PART
+        )
 
     @property
     def version(self) -> str:
@@ -113,27 +115,30 @@ class LabelStudio:
                 f"{prompt.width}x{prompt.height}",
             )
         clicks = session.validated(prompt.clicks(session.width, session.height))
-        if prompt.brush is None:
-            steps = advance_steps(session, clicks)
-        else:
-            start = await self._service.aside(
-                partial(brush_rle.decode, prompt.brush, session.height, session.width)
-            )
-            steps = replay_steps(session, clicks, start)
-        # Whoever clicks on the same photo waits for the whole of the other's clicks.
-        mask = await self._service.network.run_steps(photo.key, steps)
+        with self._service.holding(session, len(clicks)):
+            if prompt.brush is None:
+                steps = advance_steps(session, clicks)
+            else:
+                start = await self._service.photos.run(
+                    client, partial(brush_rle.decode, prompt.brush, session.height, session.width)
+                )
+                steps = replay_steps(session, clicks, start)
+            # Whoever clicks on the same photo waits for the whole of the other's clicks.
+            mask = await self._service.network.run_steps(photo.key, steps)
         label = prompt.label(control)
         regions = await self._service.aside(partial(make_regions, mask, control, label))
         return Prediction(result=regions, model_version=self.version)
 
     async def _session(self, photo: TaskPhoto, client: str) -> Session:
-        read = photo.read
-        if photo.key not in self._photos:
-            data = await asyncio.to_thread(photo.read)
-            read = partial(bytes, data)
-        return await self._service.photos.run(
-            client, partial(self._photos.session, photo.key, partial(self._decoded, read))
-        )
+        if photo.key in self._photos:
+            return await self._opened(photo.key, photo.read, client)
+        data = await self._service.fetches.run(client, photo.read)
+        with self._service.sessions.holding(len(data)):
+            return await self._opened(photo.key, lambda: data, client)
+
+    async def _opened(self, key: str, read: Callable[[], bytes], client: str) -> Session:
+        open_it = partial(self._photos.session, key, partial(self._decoded, read))
+        return await self._service.photos.run(client, open_it)
 
     def _decoded(self, read: Callable[[], bytes]) -> NDArray[np.uint8]:
         return decode_photo(read(), self._service.settings.max_pixels)[0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import http.client
 import json
 import re
 import threading
@@ -22,7 +23,9 @@ from typing import IO, Any
 from ioebss.errors import UsageError
 from ioebss.serving.errors import ServiceError
 
-SECONDS = 10.0  # that Label Studio may take
+SECONDS = 10.0  # that Label Studio may say nothing
+TOGETHER_SECONDS = 60.0  # that it may take for a photo
+PIECE_BYTES = 256 * 1024
 MAX_TOKEN_BYTES = 64 * 1024
 TOKEN_SECONDS = 240.0  # Label Studio's access tokens live for five minutes
 PORTS = {"http": 80, "https": 443}
@@ -130,7 +133,7 @@ class TaskPhotos:
                 )
                 try:
                     token = str(json.loads(self._open(request, MAX_TOKEN_BYTES))["access"])
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, RecursionError):
                     raise _refused("Label Studio gave no access token") from None
                 self._access = time.monotonic() + TOKEN_SECONDS, token
             return self._access[1]
@@ -138,11 +141,11 @@ class TaskPhotos:
     def _open(self, request: urllib.request.Request, max_bytes: int) -> bytes:
         try:
             with self._opener.open(request, timeout=SECONDS) as response:
-                data: bytes = response.read(max_bytes + 1)
+                data = _all_of(response, max_bytes + 1)
         except urllib.error.HTTPError as error:
             error.close()
             raise _refused(f"Label Studio answers {error.code} instead of the photo") from None
-        except (OSError, ValueError) as error:  # URLError, time-outs and bad answers among them
+        except (OSError, ValueError, http.client.HTTPException) as error:  # time-outs among them
             raise _refused(f"Label Studio cannot be reached: {type(error).__name__}") from None
         if len(data) > max_bytes:
             raise _too_large(max_bytes)
@@ -162,6 +165,23 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> None:
         """Follows none: it is the error that its status is."""
+
+
+def _all_of(response: http.client.HTTPResponse, most: int) -> bytes:
+    """An answer's body, or the beginning of it.
+
+    Args:
+        most: bytes to read.
+
+    Raises:
+        TimeoutError: it takes too long.
+    """
+    data, end = bytearray(), time.monotonic() + TOGETHER_SECONDS
+    while len(data) < most and (piece := response.read1(min(PIECE_BYTES, most - len(data)))):
+        data += piece
+        if time.monotonic() > end:
+            raise TimeoutError
+    return bytes(data)
 
 
 def _origin(address: str) -> tuple[str, str, int] | None:

@@ -23,6 +23,7 @@ from ioebss.serving.label_studio_config import BRUSH, Control
 KEYPOINTS = ("keypointlabels", "keypoint")
 OFF = "background"  # a label of that name, in any case, beside another one
 TOLERANCE = 1.0  # of outlines, in pixels
+MAX_SIDE = 1_000_000  # of a photo, in pixels
 CORNERS = 3  # a polygon has at least
 Mask = NDArray[np.bool_]
 
@@ -159,7 +160,7 @@ def _fraction(value: Any, name: str) -> float:
 
 def _size(region: dict[str, Any], name: str) -> int:
     value = region.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_SIDE:
         raise _refused(f"a region needs {name}, in pixels")
     return value
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ioebss.clicks import Click
 from ioebss.replay import replay_steps
 from ioebss.segmenter import Segmenter
+from ioebss.serving.session_bytes import session_bytes
 from ioebss.session import Session
 
 Mask = NDArray[np.bool_]
@@ -22,11 +23,12 @@ class OpenPhotos:
     Args:
         segmenter: opens them.
         count: how many; the least recently used is closed first.
-        max_pixels: that they may have together; the one in use is kept however large it is.
+        max_bytes: that they may hold together, estimated from above, with their clicks; the one in
+            use is kept however large it is.
     """
 
-    def __init__(self, segmenter: Segmenter, count: int, max_pixels: int) -> None:
-        self._segmenter, self._count, self._max_pixels = segmenter, count, max_pixels
+    def __init__(self, segmenter: Segmenter, count: int, max_bytes: int) -> None:
+        self._segmenter, self._count, self._max_bytes = segmenter, count, max_bytes
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
     def session(self, key: str, photo: Callable[[], NDArray[np.uint8]]) -> Session:
@@ -47,8 +49,12 @@ class OpenPhotos:
         return key in self._sessions
 
     def _too_much(self) -> bool:
-        pixels = sum(session.width * session.height for session in self._sessions.values())
-        return len(self._sessions) > self._count or pixels > self._max_pixels
+        side = self._segmenter.size
+        held = sum(
+            session_bytes(session, side, len(session.clicks) + len(session.undone))
+            for session in self._sessions.values()
+        )
+        return len(self._sessions) > self._count or held > self._max_bytes
 
 
 def advance_steps(session: Session, clicks: Sequence[Click]) -> Generator[None, None, Mask]:

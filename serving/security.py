@@ -20,6 +20,7 @@ OPEN_PATHS = ("/", "/healthz")  # nothing secret: the page's own files, and that
 OPEN_ROOM = "/page/"
 LABEL_STUDIO_ROOM = "/label-studio/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+NO_HOST = re.compile(r"[@/\\?#\s]")
 TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
 
 
@@ -96,6 +97,8 @@ def _password(given: str) -> str:
 
 def host_name(host: str) -> str:
     """The name in a Host header, without port and brackets, in lower case; "" if it is none."""
+    if NO_HOST.search(host):  # a name and password, or a path
+        return ""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

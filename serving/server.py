@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ioebss.errors import OutputError, UsageError
+from ioebss.serving.connections import Connection
 
 BACKLOG = 256  # connections that wait to be accepted
 HEADER_BYTES = 16 * 1024
@@ -53,9 +54,9 @@ def server_config(app: FastAPI) -> uvicorn.Config:
     """How uvicorn serves an application: no log of requests, no word about itself, and bounds."""
     return uvicorn.Config(
         app,
-        http="h11",  # httptools would be faster, but takes headers of any size into memory
+        http=Connection,  # httptools would be faster, but takes headers of any size into memory
         ws="none",
-        log_level="warning",
+        log_level="error",  # warnings are of what clients send, a line for each
         access_log=False,
         server_header=False,
         date_header=False,

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from ioebss.serving.errors import ServiceError
 from ioebss.serving.lane import Lane
 from ioebss.serving.masks import Format
 from ioebss.serving.metrics import Metrics
+from ioebss.serving.session_bytes import session_bytes
 from ioebss.serving.sessions import Entry, Photo, Sessions, Snapshot
 from ioebss.serving.settings import Settings
 from ioebss.session import Session
@@ -38,15 +40,17 @@ SUFFIXES = {"image/jpeg": ".jpg", "image/tiff": ".tif"}  # others are named as t
 class Service:
     """Sessions on photos, and what is done with them. Used by the event loop's thread.
 
-    Networks and photos go through a lane each: photos because decoding takes memory. Masks are
-    encoded in threads of their own, so that the network never waits for that.
+    Networks, photos and results go through a lane each: photos because decoding takes memory,
+    results because they take long. Masks are encoded in threads of their own, so that the network
+    never waits for that. What waits for the network counts among the sessions' bytes.
 
     Attributes:
         segmenter: of all sessions.
         settings: limits.
         metrics: of this service.
         sessions: in memory.
-        network, photos: the lanes.
+        network, photos, results: the lanes.
+        fetches: another, for photos that are elsewhere, one at a time.
     """
 
     def __init__(self, segmenter: Segmenter, settings: Settings) -> None:
@@ -55,6 +59,8 @@ class Service:
         self.sessions = Sessions(settings, evicted=lambda r: metrics.evictions.labels(r).inc())
         self.network = Lane("network", settings.max_waiting, settings.max_waiting_each)
         self.photos = Lane("photos", settings.max_waiting, settings.max_waiting_each)
+        self.results = Lane("results", settings.max_waiting, settings.max_waiting_each)
+        self.fetches = Lane("fetches", settings.max_waiting, settings.max_waiting_each)
         self._encoders = ThreadPoolExecutor(ENCODERS, "masks")
         metrics.watch("ioebss_sessions", "Sessions in memory", lambda: len(self.sessions))
         metrics.watch("ioebss_session_bytes", "Of all sessions", lambda: self.sessions.bytes)
@@ -129,7 +135,8 @@ class Service:
         """Starts again from a mask picture, encoded."""
         with self.sessions.using(name) as entry:
             mask = await self.photos.run(client, partial(self._read_mask, data))
-            return await self._change(entry, lambda s: s.reset(mask), kind, started=True)
+            with self.sessions.holding(mask.nbytes):
+                return await self._change(entry, lambda s: s.reset(mask), kind, started=True)
 
     async def segment(
         self,
@@ -145,7 +152,7 @@ class Service:
             JSON, see `schemas.Answer`.
         """
         _, session = await self.photos.run(client, partial(self._opened, data, None))
-        with session:
+        with session, self.holding(session, len(clicks)):
             mask = None
             if start is not None:
                 mask = await self.photos.run(client, partial(self._read_mask, start))
@@ -160,9 +167,14 @@ class Service:
         """What `ioebss-run --format KIND` writes."""
         with self.sessions.using(name) as entry:
             photo, latest = entry.photo, entry.latest
-            return await self._encoded(
-                partial(encode_result, kind, photo.pixels, latest.mask, latest.clicks, photo.name)
+            return await self.results.run(
+                name,
+                partial(encode_result, kind, photo.pixels, latest.mask, latest.clicks, photo.name),
             )
+
+    def holding(self, session: Session, clicks: int) -> AbstractContextManager[None]:
+        """Memory of a session that is not among `sessions`; see `Sessions.holding`."""
+        return self.sessions.holding(session_bytes(session, self.segmenter.size, clicks))
 
     async def aside(self, work: Callable[[], T]) -> T:
         """Runs a function in a thread beside the network's."""
@@ -175,8 +187,8 @@ class Service:
 
     def close(self) -> None:
         """Finishes what was begun and gives everything back."""
-        self.photos.close()
-        self.network.close()
+        for lane in (self.fetches, self.photos, self.network, self.results):
+            lane.close()
         self._encoders.shutdown()
         self.sessions.clear()
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ioebss.clicks import Click
 from ioebss.serving.errors import ServiceError
+from ioebss.serving.session_bytes import session_bytes
 from ioebss.serving.settings import Settings
 from ioebss.session import Session
 
@@ -66,12 +67,9 @@ class Entry:
     def __init__(self, session: Session, photo: Photo, network_side: int, prefix: str = "") -> None:
         self.id = prefix + secrets.token_urlsafe(16)
         self.session, self.photo = session, photo
-        pixels = session.height * session.width
         empty = np.zeros((session.height, session.width), bool)
         self.latest = Snapshot((), 0, False, empty)
-        self._logits: int = 4 * network_side * network_side  # of one click
-        # The photo's pyramid is a third of it at most; two views are kept, and two masks.
-        self._base: int = len(photo.data) + 4 * pixels + 6 * self._logits + 2 * pixels
+        self._network_side = network_side
         self.used = 0.0
         self.users = 0
         self.removed = False
@@ -79,7 +77,8 @@ class Entry:
     @property
     def bytes(self) -> int:
         """What it holds."""
-        return self._base + self._logits * (len(self.latest.clicks) + self.latest.undone)
+        clicks = len(self.latest.clicks) + self.latest.undone
+        return len(self.photo.data) + session_bytes(self.session, self._network_side, clicks)
 
 
 class Sessions:
@@ -99,14 +98,15 @@ class Sessions:
     ) -> None:
         self._settings, self._clock, self._evicted = settings, clock, evicted
         self._entries: OrderedDict[str, Entry] = OrderedDict()  # the least recently used first
+        self._held = 0  # bytes of requests, see `holding`
 
     def __len__(self) -> int:
         return len(self._entries)
 
     @property
     def bytes(self) -> int:
-        """What all hold together."""
-        return sum(entry.bytes for entry in self._entries.values())
+        """What all hold together, and requests that are no session's."""
+        return self._held + sum(entry.bytes for entry in self._entries.values())
 
     def add(self, entry: Entry) -> None:
         """Takes a session in; others go if there are too many.
@@ -114,15 +114,28 @@ class Sessions:
         Raises:
             ServiceError: 413, it is too large for this service; 429, all others are in use.
         """
-        settings = self._settings
-        if entry.bytes > settings.max_session_bytes:
-            raise ServiceError(413, "too_large", "the photo needs more memory than sessions may")
-        while len(self._entries) >= settings.max_sessions:
+        while len(self._entries) >= self._settings.max_sessions:
             self._evict("count")
-        while self.bytes + entry.bytes > settings.max_session_bytes:
-            self._evict("bytes")
+        self._make_room(entry.bytes)
         entry.used = self._clock()
         self._entries[entry.id] = entry
+
+    @contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """Memory of a request that is no session's, or not yet; idle sessions go for it.
+
+        Args:
+            size: bytes.
+
+        Raises:
+            ServiceError: as `add`.
+        """
+        self._make_room(size)
+        self._held += size
+        try:
+            yield
+        finally:
+            self._held -= size
 
     @contextmanager
     def using(self, name: str) -> Iterator[Entry]:
@@ -172,13 +185,22 @@ class Sessions:
 
     # -- inside ------------------------------------------------------------------------------------
 
+    def _make_room(self, size: int) -> None:
+        most = self._settings.max_session_bytes
+        if size > most:
+            raise ServiceError(413, "too_large", "the photo needs more memory than sessions may")
+        while self.bytes + size > most:
+            self._evict("bytes")
+
     def _idle(self) -> Entry | None:
         return next((entry for entry in self._entries.values() if not entry.users), None)
 
     def _evict(self, reason: str) -> None:
         entry = self._idle()
         if entry is None:
-            raise ServiceError(429, "busy", "all sessions are in use; try again in 1 s", 1)
+            raise ServiceError(
+                429, "busy", "all memory for sessions is in use; try again in 1 s", 1
+            )
         self._drop(entry)
         self._evicted(reason)
 

@@ -62,6 +62,32 @@ def test_words_that_are_not_runs_are_read() -> None:
     assert decode(rle, 1, 2).tolist() == [[False, True]]
 
 
+@given(st.data(), st.binary(min_size=28, max_size=28))
+def test_words_and_runs_in_turn(data: st.DataObject, words: bytes) -> None:
+    """Seven pixels in blocks of any size, words as they are or runs, against a reading by hand."""
+    bits, alpha = f"{28:032b}" + "00111" + "0000" + "0001" + "0010" + "0011", b""
+    while len(alpha) < 28:
+        run, size = data.draw(st.booleans()), data.draw(st.integers(0, 3))
+        length = data.draw(st.integers(1, min(1 << (size + 1), 28 - len(alpha))))
+        block = words[len(alpha) :][: 1 if run else length]
+        bits += f"{run:b}{size:02b}{length - 1:0{size + 1}b}"
+        bits += "".join(f"{word:08b}" for word in block)
+        alpha += block * length if run else block
+    bits += "0" * (-len(bits) % 8)
+    rle = [int(bits[i : i + 8], 2) for i in range(0, len(bits), 8)]
+    assert decode(rle, 1, 7).tolist() == [[value > 127 for value in alpha[3::4]]]
+
+
+def test_what_would_take_long_is_refused() -> None:
+    """More bytes than a brush has, and words of one bit, which would be more blocks in as many."""
+    with pytest.raises(UsageError, match="more than 1048576 bytes"):
+        decode([0] * (1024 * 1024 + 1), 100, 100)
+    bits = f"{4:032b}" + "00000" + "0000" * 4 + "10111" + "0" * 6
+    rle = [int(bits[i : i + 8], 2) for i in range(0, 64, 8)]
+    with pytest.raises(UsageError, match="not the brush RLE"):
+        decode(rle, 1, 1)
+
+
 @given(st.lists(st.integers(-1, 256) | st.none() | st.floats(), max_size=40))
 def test_anything_else_is_refused(rle: list[int]) -> None:
     with pytest.raises(UsageError, match="not the brush RLE of a mask of 7x5"):

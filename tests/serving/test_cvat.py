@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-import ioebss
 from ioebss import Segmenter
 from ioebss.image_files import read_photo
 from ioebss.serving.cvat_interactor import Interactor, run_lengths
 
-FOLDER = Path(ioebss.__file__).parents[1] / "serving" / "cvat"
+# Of the repository: nuclio's folder is not part of the installed package.
+FOLDER = Path(__file__).parents[2] / "serving" / "cvat"
 DECODER = """
 import importlib.util, json, sys
 from importlib.metadata import files

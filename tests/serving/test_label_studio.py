@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import importlib.util
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from ioebss import Segmenter
 from ioebss.errors import UsageError
 from ioebss.image_files import read_photo
+from ioebss.serving import label_studio_photos
 from ioebss.serving.app import create_app
 from ioebss.serving.brush_rle import decode, encode
 from ioebss.serving.settings import Settings
@@ -290,6 +293,43 @@ def test_photos_that_cannot_be_used(
 ) -> None:
     refused(client, request(photo, keypoint(1, 1)), status, text)
     assert server.asked[-1] != "/photo.jpg" or photo != "/elsewhere"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"no HTTP at all\r\n\r\n",
+        b"HTTP/1.1 200 " + b"x" * 100_000,
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense",
+        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/hostname\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[::1/\r\n\r\n",
+    ],
+)
+def test_a_label_studio_that_answers_nonsense(segmenter: Segmenter, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        pool.submit(answer_once, listening, answer)
+        settings = Settings(label_studio=f"http://127.0.0.1:{listening.getsockname()[1]}")
+        with TestClient(create_app(segmenter, settings)) as client:
+            refused(client, request("/photo.jpg", keypoint(1, 1)), 422, "Label Studio")
+
+
+def answer_once(listening: socket.socket, answer: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answer)
+
+
+def test_a_label_studio_that_never_ends(
+    segmenter: Segmenter, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_studio_photos, "TOGETHER_SECONDS", 0.0)
+    with TestClient(create_app(segmenter, Settings(label_studio=server.url))) as client:
+        server.authorization, before = None, server.authorization
+        refused(client, request("/photo.jpg", keypoint(1, 1)), 422, "TimeoutError")
+        server.authorization = before
 
 
 def change(table: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -70,9 +70,9 @@ def head(path: str, length: int, more: str = "") -> bytes:
 
 
 @contextmanager
-def busy(served: Any) -> Iterator[None]:
-    """The network is busy until the block ends."""
-    lane = served.service.network
+def busy(served: Any, lane_name: str = "network") -> Iterator[None]:
+    """The network, or another lane, is busy until the block ends."""
+    lane = getattr(served.service, lane_name)
     begun, gate = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -271,6 +271,70 @@ def test_all_sessions_in_use(serve: Any, cat: bytes) -> None:
         reply = served.client.post("/v1/sessions", content=cat)
         assert reply.status_code == 429 and "Retry-After" in reply.headers
     assert waits.result().status_code == 200
+
+
+def test_what_waits_for_the_network_counts_as_memory(serve: Any) -> None:
+    """A photo that is not kept takes as much while it waits: it makes idle sessions go, and where
+    nothing idle is left it has to come again."""
+    photo, mask = bomb(1000, 1000), bomb(1000, 1000, mode=0)
+    served = serve(max_session_bytes=100_000_000)
+    path = served.open(photo)
+    each = served.service.sessions.bytes
+    served.client.delete(path)
+    served = serve(max_session_bytes=int(2.5 * each))
+    idle = served.open(photo)
+
+    def segment() -> Any:
+        files, data = {"photo": ("p", photo)}, {"clicks": "[[1, 1]]"}
+        return served.client.post("/v1/segment?mask=none", files=files, data=data)
+
+    with ThreadPoolExecutor(3) as pool:
+        with busy(served):
+            waiting = [pool.submit(segment)]
+            until(lambda: served.service.network.waiting == 1)
+            assert served.client.get(idle).status_code == 200
+            waiting.append(pool.submit(segment))
+            until(lambda: served.service.network.waiting == 2)
+            assert served.client.get(idle).status_code == 404
+            reply = segment()
+            assert reply.status_code == 429 and "Retry-After" in reply.headers
+            assert served.service.sessions.bytes > 2 * 6_000_000
+        assert [reply.result().status_code for reply in waiting] == [200, 200]
+        assert served.service.sessions.bytes == 0
+        path = served.open(photo)
+        before = served.service.sessions.bytes
+        with busy(served):
+            waits = pool.submit(served.client.put, f"{path}/start?mask=none", content=mask)
+            until(lambda: served.service.network.waiting == 1)
+            assert served.service.sessions.bytes == before + 1_000_000
+        assert waits.result().status_code == 200
+
+
+def test_json_of_very_many_values(served: Any) -> None:
+    """A few megabytes of it would be hundreds in memory."""
+    kind = {"Content-Type": "application/json"}
+    for one in (b"{},", b"[],", b"1,"):
+        body = b'{"tasks": [' + one * (2_000_000 if one == b"1," else 120_000) + one[:-1] + b"]}"
+        reply = served.client.post("/label-studio/predict", content=body, headers=kind)
+        assert reply.status_code == 413 and "too many values" in reply.json()["error"]["message"]
+    body = b'{"tasks": [' + b"1," * 1_000_000 + b"1]}"
+    reply = served.client.post("/label-studio/predict", content=body, headers=kind)
+    assert reply.status_code == 422
+
+
+def test_results_do_not_keep_clicks_waiting(serve: Any, cat: bytes) -> None:
+    """They are made in a lane of their own, which is bounded too."""
+    served = serve(max_waiting=2)
+    path = served.open(cat)
+    with ThreadPoolExecutor(3) as pool:
+        with busy(served, "results"):
+            results = [pool.submit(served.client.get, f"{path}/result") for _ in range(2)]
+            until(lambda: served.service.results.waiting == 2)
+            reply = served.client.get(f"{path}/result")
+            assert reply.status_code == 429 and "Retry-After" in reply.headers
+            reply = served.client.post(f"{path}/clicks", json={"x": 230, "y": 110})
+            assert reply.status_code == 200
+        assert [result.result().status_code for result in results] == [200, 200]
 
 
 def test_a_photo_larger_than_all_memory_for_sessions(serve: Any) -> None:

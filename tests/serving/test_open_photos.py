@@ -36,10 +36,26 @@ def test_the_least_recently_used_goes_first(segmenter: Segmenter) -> None:
         use(photos, key)
     assert opened == ["a", "b", "c", "b"]
     assert "a" in photos and "b" in photos and "c" not in photos
-    small = OpenPhotos(segmenter, 10, PHOTO.shape[0] * PHOTO.shape[1] * 2 - 1)
-    use(small, "a")
-    use(small, "b")
-    assert "b" in small and "a" not in small
+
+
+def test_they_are_bounded_by_what_they_hold(segmenter: Segmenter) -> None:
+    """Room for two without clicks; the logits of a click are 64 KiB at 128 x 128 pixels."""
+    each = 6 * PHOTO.shape[0] * PHOTO.shape[1] + 6 * 4 * 128 * 128
+    for room, kept in ((2 * each, True), (2 * each - 1, False)):
+        photos = OpenPhotos(segmenter, 10, room)
+        first = photos.session("a", lambda: PHOTO)
+        photos.session("b", lambda: PHOTO)
+        assert ("a" in photos) is kept and "b" in photos
+    photos = OpenPhotos(segmenter, 10, 2 * each + 4 * 128 * 128)
+    first = photos.session("a", lambda: PHOTO)
+    first.click(1, 1)
+    first.undo()
+    photos.session("b", lambda: PHOTO)
+    assert "a" in photos
+    first.click(1, 1)
+    first.click(2, 1)
+    photos.session("b", lambda: PHOTO)
+    assert "a" not in photos
 
 
 CLICKS = st.lists(

@@ -38,7 +38,8 @@ def test_without_the_token_only_the_page_and_health_answer(serve: Any, cat: byte
 def test_other_names_for_this_machine(serve: Any) -> None:
     """DNS rebinding: the browser asks 127.0.0.1 in the name of the page's own host."""
     client = serve(hosts=LOOPBACK).client
-    for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1"):
+    odd = ("evil@127.0.0.1", "127.0.0.1/evil", "localhost?", "localhost#", "localhost.")
+    for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1", *odd):
         reply = client.get("/healthz", headers={"Host": host})
         assert reply.status_code in (400, 421), host
     for host in ("127.0.0.1:1", "localhost", "LOCALHOST:8000", "[::1]:8000"):
