@@ -22,8 +22,8 @@ class ActiveContour:
 
     Chan and Vese's two regions are even in brightness, which objects on photos are not. So the
     contour runs (scikit-image) on a field of 0..1 that says how much each pixel belongs to the
-    foreground's clicks: the mean of its likeness to their colours (`likeness`) and of its geodesic
-    nearness to them, by paths that avoid edges (`nearness`).
+    foreground's clicks: a weighted mean of its likeness to their colours (`likeness`) and of its
+    geodesic nearness to them, by paths that avoid edges (`nearness`).
 
     At every click the contour starts anew, where the geodesic distances to either side's clicks
     are equal: one that has shrunk away from the object, or left it, does not come back by itself.
@@ -36,7 +36,9 @@ class ActiveContour:
         steps: of the contour in each run.
         smoothing: curvature steps after each step.
         floor: cost of plain distance beside the edges', see `edge_costs`.
-        geodesic: weight of the nearness in the field, 0..1; the likeness has the rest.
+        geodesic: weight of the nearness in the field, 0..1; the likeness has the rest. On 32 val
+            objects 0.3 was better than 0.5 (mIoU 0.711 against 0.674 after 5 clicks, 0.895 against
+            0.879 after 20).
     """
 
     side: int = 256
@@ -44,7 +46,7 @@ class ActiveContour:
     steps: int = 5
     smoothing: int = 1
     floor: float = 0.1
-    geodesic: float = 0.5
+    geodesic: float = 0.3
 
     def open(self, photo: NDArray[np.uint8]) -> SeedSession:
         """Prepares a photo, RGB uint8 (H, W, 3).
