@@ -18,6 +18,7 @@ from ioebss.evaluation import driver
 from ioebss.evaluation.candidates import Candidate, Options, parse_candidates
 from ioebss.evaluation.instances import Instance, list_instances
 from ioebss.evaluation.journal import Journal
+from ioebss.evaluation.methods.grab_cut import GrabCut
 from ioebss.evaluation.protocol import Measurement, Method, Pointing
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
@@ -124,6 +125,14 @@ def test_a_journal_of_something_else_is_left_alone(tmp_path) -> None:
     with pytest.raises(UsageError, match=r"model was .*320.*, now it is .*256.*another --out"):
         Journal(path, {"model": {"size": 256}})
     assert path.read_bytes() == before
+
+
+def test_a_journal_of_other_constants_is_refused(tmp_path) -> None:
+    candidate, path = Candidate("grab_cut"), tmp_path / "grab_cut.jsonl"
+    Journal(path, {"model": candidate.setup(GrabCut())}).__exit__(None, None, None)
+    Journal(path, {"model": candidate.setup(GrabCut())}).__exit__(None, None, None)
+    with pytest.raises(UsageError, match="holds another measurement: model was"):
+        Journal(path, {"model": candidate.setup(GrabCut(iterations=GrabCut.iterations + 1))})
 
 
 @pytest.mark.parametrize("text", ["nonsense\n", "[]\n", '{"name": "a"}\n{"index": 1}\n'])
