@@ -203,11 +203,11 @@ def results_of(
             break
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
-            task, error = running.pop(future), future.exception()
-            if error is None:
+            task, failed = running.pop(future), future.exception()
+            if failed is None:
                 yield task, future.result()
             else:
-                failure = failure or error
+                failure = failure or failed
         if failure is not None:
             running = {future: task for future, task in running.items() if not future.cancel()}
     if failure is not None:

@@ -41,6 +41,6 @@ def nearness(costs: NDArray[np.float64], seeds: Seeds) -> NDArray[np.float32]:
 def _distance(costs: NDArray[np.float64], sources: NDArray[np.bool_]) -> NDArray[np.float64]:
     if not sources.any():
         return np.full(costs.shape, np.inf)
-    paths = MCP_Geometric(costs)  # type: ignore[no-untyped-call]
+    paths = MCP_Geometric(costs)
     distances, _ = paths.find_costs(np.argwhere(sources))
     return np.asarray(distances, np.float64)
