@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from ioebss import Segmenter
 from ioebss.errors import BackendError, ImageError, ModelError, UsageError
 from ioebss.evaluation.candidates import Candidate
+from ioebss.evaluation.cli import main
 from ioebss.evaluation.methods.checkpoint import CheckpointMethod
 from ioebss.export.export import export_model
 from ioebss.image_files import read_photo
@@ -56,6 +58,21 @@ def test_a_result_tells_of_label_loss_and_of_a_reduced_network(run: Path, tmp_pa
     setup = Candidate("whole", ()).setup(CheckpointMethod(save_run(tmp_path / "whole", table)))
     assert setup["training"] == {"label_loss": 0.0, "updates": 0, "reduced": False}
     assert (setup["architecture"], setup["planes"]) == ("deeplabv3plus-resnet18", "discs")
+
+
+def test_runs_with_and_without_label_loss_stand_side_by_side(
+    run: Path, tmp_path: Path, voc_tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = save_run(tmp_path / "without", TINY | {"loss": {"label": 0.0}})
+    arguments = ["accuracy", "--data", str(voc_tree), "--protocol", "random", "--clicks", "2"]
+    arguments += ["--limit", "2", "--jobs", "1", "--out", str(tmp_path / "out")]
+    arguments += ["--methods", f"without={without},with={run}"]
+    monkeypatch.setattr(sys, "argv", ["ioebss-bench", *arguments])
+    main()
+    tables = (tmp_path / "out" / "tables.md").read_text()
+    assert "| FCN-8s, reduced | yes | with | 0 | 2 |" in tables
+    assert "| FCN-8s, reduced | no | without | 0 | 2 |" in tables
+    assert "| with | 64 | the whole photo | no | torch |" in tables
 
 
 def test_the_size_is_that_of_the_training(run: Path) -> None:
