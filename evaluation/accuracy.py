@@ -17,9 +17,11 @@ from ioebss.evaluation.classes import by_familiarity
 from ioebss.evaluation.instances import Instance
 from ioebss.evaluation.journal import Journal
 from ioebss.evaluation.method_grid import draw_methods
+from ioebss.evaluation.network_table import network_table
 from ioebss.evaluation.plots import plot_iou_over_clicks, plot_methods
 from ioebss.evaluation.protocol import TRIMAP, Measurement
 from ioebss.evaluation.result_files import write_instances, write_result
+from ioebss.evaluation.run_table import run_table
 from ioebss.evaluation.summary import Summary, summarise
 from ioebss.evaluation.tables import PAPER_NOTE, clicks_table, effort_table, paper_table
 from ioebss.progress import Progress
@@ -81,7 +83,8 @@ def measure_accuracy(
 
 
 def write_tables(out: Path, results: Mapping[str, MethodResult], title: str) -> str:
-    """Writes `OUT/tables.md`: what all methods come down to, and seen and unseen classes apart.
+    """Writes `OUT/tables.md`: what all methods come down to, training runs of the paper's networks
+    beside each other, how all were run, and seen and unseen classes apart.
 
     Returns:
         The Markdown.
@@ -90,10 +93,14 @@ def write_tables(out: Path, results: Mapping[str, MethodResult], title: str) -> 
         OutputError: it cannot be written.
     """
     summaries = {name: result.summary for name, result in results.items()}
+    models = {name: result.setup["model"] for name, result in results.items()}
     first = next(iter(results.values()))
-    parts = [f"## {title}", _conditions(first), clicks_table(summaries)]
+    parts = [f"## {title}", _conditions(first), clicks_table(summaries), effort_table(summaries)]
     if first.summary.max_clicks > 1:
-        parts += [effort_table(summaries), PAPER_NOTE, paper_table(summaries)]
+        parts += [PAPER_NOTE, paper_table(summaries)]
+        networks = network_table(models, summaries)
+        parts += [networks] if networks else []
+    parts += ["How they were run:", run_table(models)]
     groups = {name: by_familiarity(r.measurements) for name, r in results.items()}
     for group in groups[next(iter(groups))]:
         of_group = {name: summarise(parts_of[group]) for name, parts_of in groups.items()}

@@ -42,7 +42,8 @@ def boundary_iou(
 
     Args:
         prediction, truth: bool (H, W).
-        valid: bool (H, W), False where pixels are void: those count nowhere.
+        valid: bool (H, W), False where pixels are void: those are outside both masks, so what a
+            mask says there neither counts nor moves an outline.
 
     Returns:
         0..1; 1 where both boundaries are empty.
@@ -51,5 +52,6 @@ def boundary_iou(
         UsageError: see `ioebss.overlap.iou`.
     """
     check_masks(prediction, truth, valid)
+    truth, prediction = truth & valid, prediction & valid
     width = boundary_width(*truth.shape)
     return iou(inner_boundary(prediction, width), inner_boundary(truth, width), valid)

@@ -6,7 +6,7 @@ another process; the method itself is opened there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,10 +14,10 @@ from ioebss.backends import AUTO
 from ioebss.engine_files import SUFFIX as ENGINE
 from ioebss.errors import UsageError
 from ioebss.evaluation.methods import METHODS, make_method
+from ioebss.evaluation.methods.ioebss import open_model
 from ioebss.evaluation.protocol import Method
 from ioebss.manifest import Manifest, sha256_of
-from ioebss.precision import EXACT
-from ioebss.segmenter import BUNDLED, BUNDLED_INT8, Segmenter
+from ioebss.segmenter import BUNDLED, BUNDLED_INT8
 
 REFINED = "dios:"  # before a model: a graph cut refines what it predicts
 OURS = {"ioebss": BUNDLED, "ioebss-int8": BUNDLED_INT8}
@@ -72,17 +72,7 @@ class Candidate:
             BackendError: the engine cannot be used.
         """
         if self.is_ours:
-            options = self.options
-            segmenter = Segmenter(
-                self.files[0],
-                backend=options.backend,
-                precision=EXACT,
-                threads=options.threads,
-                size=options.size,
-                zoom=options.zoom,
-                flip=options.flip,
-            )
-            return cast(Method, segmenter)
+            return cast(Method, open_model(self.files[0], **asdict(self.options)))
         if len(self.files) == 2:
             from ioebss.evaluation.methods.sam_pair import SamPair
 
@@ -100,17 +90,27 @@ class Candidate:
         return make_method(self.name)
 
     def setup(self, method: Method) -> dict[str, Any]:
-        """What it is, for a result.
+        """What it is, for a result: whatever changes its masks is in it.
 
         Args:
             method: as opened.
         """
+        constants = constants_of(method)
+        training = getattr(method, "training", None)
+        return (
+            self._identity(method)
+            | ({"constants": constants} if constants else {})
+            | ({"training": training} if training else {})
+        )
+
+    def _identity(self, method: Method) -> dict[str, Any]:
         manifest = getattr(method, "manifest", None)
         if isinstance(manifest, Manifest):
             zoom, backend = getattr(method, "zoom", None), getattr(method, "backend", None)
             return {
                 "name": manifest.name,
                 "architecture": manifest.architecture,
+                "planes": manifest.planes,
                 "precision": manifest.precision,
                 "sha256": manifest.sha256,
                 "size": getattr(method, "size", None),
@@ -123,10 +123,17 @@ class Candidate:
         return {"name": self.name, "files": shas, "threads": self.options.threads}
 
 
+def constants_of(method: Method) -> dict[str, Any]:
+    """What a method's masks depend on beside its files: its fields where it is a data class, else
+    its `constants`."""
+    if is_dataclass(method) and not isinstance(method, type):
+        return asdict(method)
+    return dict(getattr(method, "constants", {}))
+
+
 def parse_candidates(texts: Sequence[str], options: Options) -> list[Candidate]:
-    """Candidates as they are typed: names, NAME=FILE, NAME=dios:FILE or
-    NAME=ENCODER+DECODER, several in one text
-    behind commas; "classical" stands for all classical methods.
+    """Candidates as they are typed: names, NAME=FILE, NAME=dios:FILE or NAME=ENCODER+DECODER,
+    several in one text behind commas; "classical" stands for all classical methods.
 
     Raises:
         UsageError: an unknown name (the message says which there are), or one that comes twice.

@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
@@ -158,19 +159,8 @@ def _in_processes(
     os.environ.update(dict.fromkeys(THREADS, "1"))
     # Spawned, not forked: engines and their threads do not survive a fork.
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (job,))
-    waiting = iter(tasks)
-    running: dict[Future[list[Measurement]], Task] = {}
     try:
-        while True:
-            for task in waiting:
-                running[pool.submit(_do, task)] = task
-                if len(running) >= AHEAD * jobs:
-                    break
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield running.pop(future), future.result()
+        yield from results_of(pool, tasks, AHEAD * jobs)
     except BrokenProcessPool:
         raise BackendError(
             "a process died, of too little memory perhaps; run it again to go on, with fewer --jobs"
@@ -182,6 +172,46 @@ def _in_processes(
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def results_of(
+    pool: Executor, tasks: Iterable[Task], ahead: int
+) -> Iterator[tuple[Task, list[Measurement]]]:
+    """What the processes of a pool make of tasks, in the order in which it comes.
+
+    A failure is raised at the end: no task is begun after it, but what other processes have done
+    by then, or are just doing, comes first. So all tasks before the one that failed are kept,
+    whichever process was quicker.
+
+    Args:
+        ahead: how many tasks are handed out at a time.
+
+    Raises:
+        IoebssError: of the first task that failed.
+        BrokenProcessPool: a process died.
+    """
+    waiting = iter(tasks)
+    running: dict[Future[list[Measurement]], Task] = {}
+    failure: BaseException | None = None
+    while True:
+        try:
+            for task in islice(waiting, ahead - len(running) if failure is None else 0):
+                running[pool.submit(_do, task)] = task
+        except BrokenProcessPool as error:  # it refuses tasks before it says so of those it has
+            failure = failure or error
+        if not running:
+            break
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            task, failed = running.pop(future), future.exception()
+            if failed is None:
+                yield task, future.result()
+            else:
+                failure = failure or failed
+        if failure is not None:
+            running = {future: task for future, task in running.items() if not future.cancel()}
+    if failure is not None:
+        raise failure
 
 
 _worker: Worker

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ioebss.errors import DataError, UsageError
+from ioebss.evaluation.scaled import ScaledDataset
 from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import MIN_AREA, Scene, SceneDataset
 
@@ -100,14 +101,21 @@ def scene_of(dataset: SceneDataset, objects: Sequence[Instance]) -> Scene:
     """The scene of objects of one photo, which may have been listed in an earlier run.
 
     Raises:
-        DataError: the data set does not, or no longer, hold them there.
+        DataError: the data set does not, or no longer, hold them there, or one of them vanished
+            when it was scaled down.
     """
     index = objects[0].index
     if 0 <= index < len(dataset):
         scene = dataset.scene(index)
-        labels = scene.objects()
-        if all(o.scene == scene.name and o.label in labels for o in objects):
-            return scene
+        missing = sorted({o.label for o in objects} - set(scene.objects()))
+        if all(o.scene == scene.name for o in objects):
+            if not missing:
+                return scene
+            if isinstance(dataset, ScaledDataset):
+                raise DataError(
+                    f"object {missing[0]} of {scene.name} has no pixel left in the photo scaled "
+                    f"down to {dataset.side} pixels; give a larger --side"
+                )
     raise DataError(
         f"place {index} of this data set does not hold the listed objects of {objects[0].scene}; "
         "give the data and split that the list was made from, or list the objects anew"

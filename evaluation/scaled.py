@@ -19,7 +19,7 @@ class ScaledDataset:
     """
 
     def __init__(self, dataset: SceneDataset, side: int) -> None:
-        self._dataset, self._side = dataset, side
+        self._dataset, self.side = dataset, side
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -28,7 +28,7 @@ class ScaledDataset:
         """See `SceneDataset`."""
         scene = self._dataset.scene(index)
         height, width = scene.labels.shape
-        scale = self._side / max(height, width)
+        scale = self.side / max(height, width)
         if scale >= 1:
             return scene
         size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -118,7 +118,8 @@ def measure_growth(
     """Milliseconds of the k-th click on one photo, as clicks gather.
 
     Args:
-        counts: the k, ascending. Around each, three clicks are timed and the median taken.
+        counts: the k, ascending. The first click, which may have to warm up, is taken alone; of
+            each later one and its two neighbours the median is.
         budget: seconds; what would come after is left out.
 
     Raises:
@@ -128,12 +129,12 @@ def measure_growth(
     started = time.perf_counter()
     session = method.open(photo)
     taken: list[float] = []
-    for number in range(1, counts[-1] + 1):
+    for number in range(1, counts[-1] + 2):
         if time.perf_counter() - started > budget:
             break
         taken.append(timed_click(session, photo, number - 1, rng))
     reached = [k for k in counts if k <= len(taken)]
-    return {k: float(np.median(taken[max(0, k - 2) : k + 1])) for k in reached}
+    return {k: float(np.median(taken[k - 2 : k + 1] if k > 1 else taken[:1])) for k in reached}
 
 
 def timed_click(

@@ -34,7 +34,7 @@ class Summary:
         mean_iou: by number of clicks, 0..1.
         pixel_accuracy: likewise.
         boundary_iou: likewise.
-        targets: by target IoU.
+        targets: by target IoU; none where one mask is all there is: every NoC would be 1.
         median_ms: wall time of a click, over all clicks made.
     """
 
@@ -70,7 +70,8 @@ def summarise(measurements: Sequence[Measurement]) -> Summary:
         pixel_accuracy=means([m.course.accuracies for m in measurements]),
         boundary_iou=means([m.course.boundary_ious for m in measurements]),
         targets={
-            t: TargetResult(estimate(number_of_clicks(ious, t)), failures(ious, t)) for t in TARGETS
+            t: TargetResult(estimate(number_of_clicks(ious, t)), failures(ious, t))
+            for t in (TARGETS if max_clicks > 1 else ())
         },
         median_ms=float(np.median([t for m in measurements for t in m.course.milliseconds])),
     )

@@ -20,7 +20,8 @@ def format_summary(summary: Summary) -> str:
             f"{clicks:6d}   {value.mean:8.3f}   {_interval(value, 3):13}   {boundary.mean:12.3f}"
             f"   {accuracy.mean:14.3f}"
         )
-    lines += ["", f"target   mean clicks   95 % interval   not reached in {summary.max_clicks}"]
+    if summary.targets:
+        lines += ["", f"target   mean clicks   95 % interval   not reached in {summary.max_clicks}"]
     for target, result in summary.targets.items():
         share = 100 * result.failures / summary.objects
         lines.append(
@@ -41,7 +42,7 @@ def clicks_table(summaries: Mapping[str, Summary]) -> str:
     """Mean IoU after k clicks with its interval, by method."""
     shown = list(next(iter(summaries.values())).mean_iou)
     rows = [
-        [name, str(s.objects), *(_bounded(s.mean_iou[k], 3) for k in shown)]
+        [name, str(s.objects), *(bounded(s.mean_iou[k], 3) for k in shown)]
         for name, s in summaries.items()
     ]
     return markdown(["method", "n", *(f"mIoU@{k}" for k in shown)], rows)
@@ -49,9 +50,14 @@ def clicks_table(summaries: Mapping[str, Summary]) -> str:
 
 def effort_table(summaries: Mapping[str, Summary]) -> str:
     """NoC, failures, pixel accuracy, boundary IoU and time, by method."""
-    last = next(iter(summaries.values())).max_clicks
-    tenth = min(10, last)
-    heads = ["method", "NoC@85", "NoC@90", f"below 85 % after {last}", f"below 90 % after {last}"]
+    first = next(iter(summaries.values()))
+    last, tenth = first.max_clicks, min(10, first.max_clicks)
+    percents = [round(100 * target) for target in first.targets]
+    heads = [
+        "method",
+        *(f"NoC@{p}" for p in percents),
+        *(f"never {p} % in {last}" for p in percents),
+    ]
     heads += [f"pixel accuracy@{tenth}", f"boundary IoU@{last}", "ms per click"]
     rows = []
     for name, s in summaries.items():
@@ -59,10 +65,10 @@ def effort_table(summaries: Mapping[str, Summary]) -> str:
         rows.append(
             [
                 name,
-                *(_bounded(t.noc, 2) for t in targets),
+                *(bounded(t.noc, 2) for t in targets),
                 *(f"{100 * t.failures / s.objects:.1f} %" for t in targets),
-                _bounded(s.pixel_accuracy[tenth], 3),
-                _bounded(s.boundary_iou[last], 3),
+                bounded(s.pixel_accuracy[tenth], 3),
+                bounded(s.boundary_iou[last], 3),
                 f"{s.median_ms:.0f}",
             ]
         )
@@ -77,11 +83,11 @@ def paper_table(summaries: Mapping[str, Summary]) -> str:
         rows.append(
             [
                 name,
-                _mean(s.mean_iou, 20),
+                mean_at(s.mean_iou, 20),
                 paper.known(paper.MEAN_IOU_20.get(name), 3),
                 f"{noc:.2f}",
                 paper.known(paper.NOC_85.get(name), 2),
-                _mean(s.pixel_accuracy, 10),
+                mean_at(s.pixel_accuracy, 10),
                 paper.known(paper.PIXEL_ACCURACY_10.get(name), 3),
             ]
         )
@@ -95,11 +101,13 @@ PAPER_NOTE = (
 )
 
 
-def _mean(values: Mapping[int, Estimate], clicks: int) -> str:
+def mean_at(values: Mapping[int, Estimate], clicks: int) -> str:
+    """A mean after so many clicks, where there were so many."""
     return f"{values[clicks].mean:.3f}" if clicks in values else NONE
 
 
-def _bounded(value: Estimate, digits: int) -> str:
+def bounded(value: Estimate, digits: int) -> str:
+    """A mean and its interval."""
     return f"{value.mean:.{digits}f} ({_interval(value, digits)})"
 
 

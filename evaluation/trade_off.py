@@ -42,6 +42,11 @@ def read_accuracy(path: Path) -> Accuracy:
             raise DataError(
                 f"{path} was measured with --flip; ioebss-bench speed times without that"
             )
+        if model.get("constants"):
+            raise DataError(
+                f"{path} is of more than a model: a graph cut refined what it predicted; accuracy "
+                "over time is drawn of models alone"
+            )
         means = {int(k): float(v["mean"]) for k, v in summary["mean_iou"].items()}
         if not set(CLICKS) <= set(means):
             raise DataError(f"{path} has no mean IoU after {max(CLICKS)} clicks; allow more")

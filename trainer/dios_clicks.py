@@ -1,9 +1,10 @@
 """The clicks that DIOS was trained on (Xu et al. 2016, section 3.2): random points on the object,
 and points off it by one of three strategies.
 
-The text could not be consulted when this was written; numbers and strategies are as the work after
-it quotes them. Lengths are in pixels of photos of Pascal VOC, some 500 pixels wide, and are scaled
-to the sample's size.
+The text could not be consulted when this was written: numbers and strategies are from memory of it
+and of the work after it, and unconfirmed. Of `STEP` there is a doubt, the published one may be 10.
+Lengths are in pixels of photos of Pascal VOC, some 500 pixels wide, and are scaled to the sample's
+size.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ioebss.simulation import Mask, interior_distance
 from ioebss.trainer.datasets.transforms import Target
 
 LENGTHS_AT = 500  # pixels: longer side of the photos that the lengths are for
-STEP = 40  # least distance between two clicks
+STEP = 40  # least distance between two clicks; unconfirmed
 MARGIN = 5  # least distance between a click and the object's outline
 REACH = 40  # greatest distance of a click near the object
 ON_OBJECT = 5  # at most, at least one

@@ -17,7 +17,7 @@ from ioebss.evaluation.protocol import Method
 LIBRARIES = {"maxflow": "PyMaxflow", "scipy": "SciPy", "skimage": "scikit-image"}
 
 
-def _make(file: str, class_name: str, **options: Any) -> Method:
+def _make(file: str, maker: str, **options: Any) -> Method:
     try:
         module = import_module(f"{__name__}.{file}")
     except ModuleNotFoundError as error:
@@ -28,15 +28,15 @@ def _make(file: str, class_name: str, **options: Any) -> Method:
             f'the method {file} needs {library}; pip install "ioebss[bench]"'
         ) from None
     try:
-        method: Method = getattr(module, class_name)(**options)
+        method: Method = getattr(module, maker)(**options)
     except TypeError as error:
         raise UsageError(f"the method {file} does not take these options: {error}") from None
     return method
 
 
-# What makes each method, by its name; options are what its class takes.
+# What makes each method, by its name; options are what its class or function takes.
 METHODS: dict[str, Callable[..., Method]] = {
-    "ioebss": partial(_make, "ioebss", "Ioebss"),
+    "ioebss": partial(_make, "ioebss", "open_model"),
     "graph_cut": partial(_make, "graph_cut", "GraphCut"),
     "grab_cut": partial(_make, "grab_cut", "GrabCut"),
     "magic_wand": partial(_make, "magic_wand", "MagicWand"),
@@ -52,7 +52,7 @@ def make_method(name: str, **options: Any) -> Method:
 
     Args:
         name: one of `METHODS`.
-        options: what its class takes: model and backend of ioebss, constants of the others.
+        options: what makes it takes: model and backend of ioebss, constants of the others.
 
     Raises:
         UsageError: no method, or no option of it, has that name.

@@ -68,6 +68,8 @@ class CheckpointMethod:
     Attributes:
         manifest: what an export would say of it; its sha256 is that of the file of weights.
         size: longer side of the network's input in pixels.
+        training: `label_loss`, its weight in the training, 0 for none; `updates`; and whether the
+            network is `reduced`, smaller than its architecture says.
 
     Raises:
         MissingExtraError: torch is not installed.
@@ -102,6 +104,7 @@ class CheckpointMethod:
         if not 0 < self.size <= MAX_SIDE or self.size % step:
             raise UsageError(f"size = {size}; it must be a multiple of {step} up to {MAX_SIDE}")
         self.backend = TorchBackend(trained, device)
+        self.training = _training(trained)
 
     def open(self, photo: NDArray[np.uint8]) -> Session:
         """Prepares a photo, RGB uint8 (H, W, 3).
@@ -111,3 +114,15 @@ class CheckpointMethod:
         """
         check_photo(photo)
         return Session(photo, self.manifest, self.backend, self.size, self.manifest.zoom)
+
+
+def _training(trained: Trained) -> dict[str, Any]:
+    from ioebss.trainer.networks import NetworkSpec
+
+    spec = trained.recipe.network
+    whole = NetworkSpec(spec.architecture, spec.backbone, spec.in_channels, planes=spec.planes)
+    return {
+        "label_loss": trained.recipe.loss.label,
+        "updates": trained.training["updates"],
+        "reduced": spec != whole,
+    }

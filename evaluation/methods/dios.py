@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from ioebss.clicks import FOREGROUND, Click
 from ioebss.errors import UsageError
 from ioebss.evaluation.methods.checkpoint import CheckpointMethod
+from ioebss.evaluation.methods.ioebss import open_model
 from ioebss.evaluation.methods.max_flow import NEVER, contrast_weights, minimum_cut
 from ioebss.evaluation.methods.timing import Timing, milliseconds_since
 from ioebss.obedience import obey_exactly
-from ioebss.precision import EXACT
 from ioebss.segmenter import Segmenter
 from ioebss.session import Session
 
@@ -41,6 +41,12 @@ class Dios:
         threads: CPU threads of the network; None leaves it to the engine.
         size: longer side of the network's input in pixels; None takes the training's.
 
+    Attributes:
+        manifest: of the model; for a run what its export would say, with the weights' sha256.
+        size: longer side of the network's input in pixels.
+        backend: what runs the network.
+        refined, smoothness: as given.
+
     Raises:
         ModelError: there is no such model, or it is damaged.
         MissingExtraError: torch or ONNX Runtime is needed, and is not installed.
@@ -57,12 +63,19 @@ class Dios:
     ) -> None:
         if not 0 <= smoothness < np.inf:
             raise UsageError(f"smoothness = {smoothness}; it must be 0 or more")
-        self.refined, self.smoothness = refined, smoothness
         self._model: Segmenter | CheckpointMethod
         if model.suffix == ".onnx":
-            self._model = Segmenter(model, precision=EXACT, threads=threads, size=size, zoom=False)
+            self._model = open_model(model, threads=threads, size=size, zoom=False)
         else:
             self._model = CheckpointMethod(model, threads=threads, size=size)
+        self.manifest, self.size = self._model.manifest, self._model.size
+        self.backend = self._model.backend
+        self.refined, self.smoothness = refined, smoothness
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What the masks depend on beside the model."""
+        return {"refined": self.refined, "smoothness": self.smoothness}
 
     def open(self, photo: NDArray[np.uint8]) -> DiosSession:
         """Prepares a photo, RGB uint8 (H, W, 3).

@@ -38,6 +38,18 @@ def test_by_hand() -> None:
     assert boundary_iou(inside, truth, valid) == 1
 
 
+def test_masks_that_differ_only_on_void_are_equal() -> None:
+    valid = np.ones((30, 40), bool)
+    truth, beyond = np.zeros((2, 30, 40), bool)
+    truth[5:15, 5:15] = True
+    valid[4:16, 14] = False  # the last column of the object is void, as VOC's outlines are
+    beyond[5:15, 5:14] = True  # ends where the void begins: its outline is one column further in
+    assert boundary_iou(beyond, truth, valid) == 1
+    valid[:, 10:30] = False
+    beyond[:, 10:30] = True
+    assert boundary_iou(beyond, truth, valid) == 1
+
+
 def test_a_hole_in_the_middle_of_a_large_mask_costs_more_than_its_area() -> None:
     valid = np.ones((100, 100), bool)
     truth = np.zeros((100, 100), bool)

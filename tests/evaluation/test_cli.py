@@ -95,7 +95,9 @@ def test_files_table_and_repetition(bench, tmp_path, capsys) -> None:
         with Image.open(first / name) as picture:
             assert np.asarray(picture.convert("L")).std() > 10
     assert not [path for path in first.iterdir() if path.name.startswith(".")]
-    assert "| tiny | 3 |" in (first / "tables.md").read_text()
+    tables = (first / "tables.md").read_text()
+    assert "| tiny | 3 |" in tables
+    assert "| tiny | 96 | the whole photo | no | onnxruntime-cpu |" in tables
 
 
 def test_a_trimap_run_has_one_mask_for_each_object(bench, tmp_path) -> None:
@@ -103,6 +105,8 @@ def test_a_trimap_run_has_one_mask_for_each_object(bench, tmp_path) -> None:
     stored = json.loads((tmp_path / "out" / "tiny.json").read_text())
     assert all(len(row["ious"]) == 1 and not row["clicks"] for row in stored["instances"])
     assert all(row["ious"][0] > 0.5 for row in stored["instances"])
+    assert stored["summary"]["targets"] == {}
+    assert "NoC" not in (tmp_path / "out" / "tables.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,7 @@ from ioebss.evaluation import driver
 from ioebss.evaluation.candidates import Candidate, Options, parse_candidates
 from ioebss.evaluation.instances import Instance, list_instances
 from ioebss.evaluation.journal import Journal
+from ioebss.evaluation.methods.grab_cut import GrabCut
 from ioebss.evaluation.protocol import Measurement, Method, Pointing
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
@@ -123,6 +127,14 @@ def test_a_journal_of_something_else_is_left_alone(tmp_path) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_journal_of_other_constants_is_refused(tmp_path) -> None:
+    candidate, path = Candidate("grab_cut"), tmp_path / "grab_cut.jsonl"
+    Journal(path, {"model": candidate.setup(GrabCut())}).__exit__(None, None, None)
+    Journal(path, {"model": candidate.setup(GrabCut())}).__exit__(None, None, None)
+    with pytest.raises(UsageError, match="holds another measurement: model was"):
+        Journal(path, {"model": candidate.setup(GrabCut(iterations=GrabCut.iterations + 1))})
+
+
 @pytest.mark.parametrize("text", ["nonsense\n", "[]\n", '{"name": "a"}\n{"index": 1}\n'])
 def test_a_damaged_journal_is_refused(tmp_path, text) -> None:
     (tmp_path / "a.jsonl").write_text(text)
@@ -145,6 +157,68 @@ def test_a_failure_names_the_method_and_the_photo_and_keeps_the_rest(
         with pytest.raises(Exception, match=r"(one|two) on scene2: .*scene2\.png"):
             measure(job, instances, folder, jobs)
         assert all(len(lines) > 1 for lines in rows(folder).values())
+
+
+class Failing:
+    """Fails, and says so."""
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def open(self, photo: np.ndarray) -> Method:
+        self.sign.touch()
+        raise DataError("no good")
+
+
+class Late:
+    """Answers long after the other has failed."""
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def open(self, photo: np.ndarray) -> Late:
+        while not self.sign.exists():
+            time.sleep(0.01)
+        time.sleep(0.5)
+        self.mask = np.zeros(photo.shape[:2], bool)
+        return self
+
+    def click(self, x: float, y: float, label: int = 1) -> np.ndarray:
+        return self.mask
+
+
+class SignCandidate(Candidate):
+    def open(self) -> Method:
+        kind = Failing if self.name == "one" else Late
+        return kind(self.files[0])  # type: ignore[return-value]
+
+
+def test_what_another_process_is_doing_when_one_fails_is_kept(job, instances, tmp_path) -> None:
+    candidates = {name: SignCandidate(name, (tmp_path / "sign",)) for name in ("one", "two")}
+    both = driver.Job(job.roots, job.split, candidates, job.pointing)
+    with pytest.raises(DataError, match="one on scene0: no good"):
+        measure(both, instances[:2], tmp_path / "out", 2)
+    assert [len(lines) - 1 for lines in rows(tmp_path / "out").values()] == [0, 2]
+
+
+def test_a_failure_comes_behind_all_that_came_with_it() -> None:
+    """Every task is done before anyone looks, as by processes that are quicker than this one."""
+
+    class Quick(Executor):
+        def submit(self, function, task, /):
+            future: Future[list[Measurement]] = Future()
+            if task.method == "one":
+                future.set_exception(DataError("no good"))
+            else:
+                future.set_result([])
+            return future
+
+    tasks = [driver.Task("one" if i == 3 else "two", ()) for i in range(40)]
+    results = driver.results_of(Quick(), tasks, 8)
+    # Of the first eight all but the one that failed; no task after them.
+    assert [task.method for task, _ in islice(results, 7)] == ["two"] * 7
+    with pytest.raises(DataError, match="no good"):
+        next(results)
 
 
 class Deadly:

@@ -20,6 +20,7 @@ from ioebss.evaluation.instances import (
 )
 from ioebss.evaluation.protocol import Course, Measurement
 from ioebss.evaluation.result_files import read_instances, write_instances
+from ioebss.evaluation.scaled import ScaledDataset
 
 
 def test_objects_are_listed_in_order_and_by_area(scenes) -> None:
@@ -74,6 +75,17 @@ def test_objects_that_are_not_there_are_refused(scenes, change) -> None:
     if "index" not in change:
         with pytest.raises(DataError, match="does not hold"):
             scene_of(dataset, [first, dataclasses.replace(second, **change)])
+
+
+def test_an_object_that_vanished_in_scaling_asks_for_a_larger_side(scenes) -> None:
+    dataset = scenes(1)
+    listed = list_instances(dataset, 16)
+    assert scene_of(ScaledDataset(dataset, 48), listed).labels.max() > 2
+    with pytest.raises(DataError, match=r"object 3 of scene0 .* 6 pixels; give a larger --side"):
+        scene_of(ScaledDataset(dataset, 6), listed)
+    other = [dataclasses.replace(listed[2], scene="other")]
+    with pytest.raises(DataError, match="does not hold"):  # no larger side would help
+        scene_of(ScaledDataset(dataset, 6), other)
 
 
 def of_classes(names: str) -> list[Instance]:

@@ -11,10 +11,12 @@ from ioebss import provenance
 from ioebss.clicks import Click
 from ioebss.errors import DataError, UsageError
 from ioebss.evaluation.instances import Instance
+from ioebss.evaluation.network_table import network_table
 from ioebss.evaluation.protocol import Course, Measurement
 from ioebss.evaluation.result_files import read_instances, write_result
+from ioebss.evaluation.run_table import run_table
 from ioebss.evaluation.summary import summarise
-from ioebss.evaluation.tables import format_summary
+from ioebss.evaluation.tables import effort_table, format_summary
 
 IOUS = [(0.9, 0.95, 0.95), (0.5, 0.85, 0.875), (0.1, 0.2, 0.3)]
 
@@ -61,6 +63,89 @@ def test_table(measurements) -> None:
     noc = next(line for line in lines if line[:1] == ["NoC@85"])
     assert noc[1] == "2.00"
     assert noc[3:] == ["1", "of", "3", "(33.3", "%)"]
+
+
+def cells(table: str) -> list[list[str]]:
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_objects_that_are_never_good_are_called_so(measurements) -> None:
+    heads, _, row = cells(effort_table({"a": summarise(measurements)}))
+    named = dict(zip(heads, row, strict=True))
+    # The second reaches 0.85 after two clicks: only the third never does, whatever comes after.
+    assert (named["never 85 % in 3"], named["never 90 % in 3"]) == ("33.3 %", "66.7 %")
+
+
+def test_one_mask_takes_no_number_of_clicks() -> None:
+    course = Course((), (0.5,), (0.75,), (0.25,), (1.0,))
+    summary = summarise([Measurement(Instance(0, "a", 1, 1), course)])
+    assert summary.targets == {}
+    assert "NoC" not in format_summary(summary)
+    heads, _, row = cells(effort_table({"a": summary}))
+    assert heads == ["method", "pixel accuracy@1", "boundary IoU@1", "ms per click"]
+    assert [cell.split()[0] for cell in row] == ["a", "0.750", "0.250", "1"]
+
+
+def run_of(architecture: str, label_loss: float, **changes: object) -> dict[str, object]:
+    training = {"label_loss": label_loss, "updates": 9, "reduced": False}
+    model = {"architecture": architecture, "planes": "discs", "training": training}
+    return (
+        model
+        | {k: v for k, v in changes.items() if k != "reduced"}
+        | ({"training": training | {"reduced": True}} if "reduced" in changes else {})
+    )
+
+
+def test_networks_of_table_4_stand_in_the_papers_order_without_those_not_given() -> None:
+    course = Course((Click(0, 0),), (0.5,) * 20, (0.75,) * 20, (0.25,) * 20, (1.0,))
+    resnet = "deeplabv3plus-resnet101"
+    models = {
+        "r0": run_of(resnet, 0),
+        "r1": run_of(resnet, 1.0),
+        "x": run_of("deeplabv3plus-xception65", 1.0),
+        "f": run_of("fcn8s-vgg16", 0, reduced=True),
+        "small": run_of("deeplabv3plus-resnet18", 1.0),
+        "distances": run_of("fcn8s-vgg16", 0, planes="distances"),
+        "exported": {k: v for k, v in run_of(resnet, 1.0).items() if k != "training"},
+        "classical": {"name": "watershed", "files": {}},
+    }
+    summary = summarise([Measurement(Instance(0, "a", 1, 1), course)])
+    table = network_table(models, dict.fromkeys(models, summary))
+    assert table is not None
+    heads, _, *rows = cells(table)
+    assert [row[:3] for row in rows] == [
+        ["FCN-8s, reduced", "no", "f"],
+        ["DeepLabv3+ Xception-65", "yes", "x"],
+        ["DeepLabv3+ ResNet-101", "yes", "r1"],
+        ["DeepLabv3+ ResNet-101", "no", "r0"],
+    ]
+    assert (heads[5], rows[2][5], heads[6], rows[2][6]) == ("mIoU@20", "0.500", "paper", "0.941")
+    assert [row[6] for row in rows if row[2] != "r1"] == ["not known here"] * 3
+    assert network_table({"small": models["small"]}, {"small": summary}) is None
+
+
+def test_how_each_method_was_run() -> None:
+    models = {
+        "ours": {"size": 320, "zoom": {"margin": 1.4}, "flip": True, "backend": "onnxruntime-cpu"},
+        "dios": {
+            "size": 64,
+            "zoom": None,
+            "flip": False,
+            "backend": "torch",
+            "constants": {"a": 1},
+        },
+        "contour": {"name": "contour", "files": {}, "constants": {"side": 256}},
+        "watershed": {"name": "watershed", "files": {}, "constants": {"sigma": 1.0}},
+        "pair": {"name": "pair", "files": {"e.onnx": "ab", "d.onnx": "cd"}},
+    }
+    assert [row[1:] for row in cells(run_table(models))[2:]] == [
+        ["320", "the whole photo, then the object", "yes", "onnxruntime-cpu"],
+        ["64", "the whole photo", "no", "torch, then a graph cut"],
+        ["256 at most", "the whole photo", "no", "-"],
+        ["1024 at most", "the whole photo", "no", "-"],
+        ["-", "the whole photo", "no", "-"],
+    ]
 
 
 def test_a_result_holds_everything_and_lists_its_objects(measurements, tmp_path) -> None:

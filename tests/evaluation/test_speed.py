@@ -91,6 +91,19 @@ def test_a_slow_method_keeps_what_its_budget_allowed() -> None:
     assert list(grown) == [1, 3]
 
 
+def test_the_first_click_is_not_mixed_with_the_second(monkeypatch) -> None:
+    made: list[int] = []
+
+    def timed(session, photo, number, rng) -> float:
+        made.append(number)
+        return (900.0, 5.0, 6.0, 40.0, 8.0)[number]
+
+    monkeypatch.setattr("ioebss.evaluation.speed.timed_click", timed)
+    grown = measure_growth(Slow(), np.zeros((8, 8, 3), np.uint8), (1, 2, 4), 60)
+    assert grown == {1: 900, 2: 6, 4: 8}  # medians of 900, 5, 6 and of 6, 40, 8
+    assert made == [0, 1, 2, 3, 4]
+
+
 def test_stages_of_methods_without_a_network_are_told() -> None:
     class Timed(Slow):
         def click(self, x: float, y: float, label: int = 1) -> np.ndarray:
@@ -149,6 +162,8 @@ def write_accuracies(folder: Path, model: Path) -> None:
     (folder / "few.json").write_text(json.dumps(few))
     flip = accuracy | {"model": {"sha256": "ab", "size": 64, "flip": True}}
     (folder / "flip.json").write_text(json.dumps(flip))
+    cut = accuracy | {"model": {**accuracy["model"], "constants": {"refined": True}}}
+    (folder / "cut.json").write_text(json.dumps(cut))
 
 
 def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) -> None:
@@ -197,6 +212,7 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
         (("--beside", "a=b.onnx", "--beside", "a=b.onnx"), 2, "a name of its own"),
         (("--accuracy", "few.json"), 1, "after 5 clicks"),
         (("--accuracy", "flip.json"), 1, "measured with --flip"),
+        (("--accuracy", "cut.json"), 1, "a graph cut refined"),
     ],
 )
 def test_what_is_refused_before_measuring(

@@ -40,6 +40,22 @@ def test_davis_has_objects_of_any_value_and_masks_in_colour(tmp_path: Path) -> N
     assert np.array_equal(dataset.scene(0).labels, VALUES > 0)
 
 
+def test_values_are_brightnesses_whatever_numbers_a_palette_gives_them(tmp_path: Path) -> None:
+    numbers = np.select([VALUES == 255, VALUES == 128, VALUES == 64], [0, 1, 3], 2)
+    palette = [255, 255, 255, 128, 128, 128, 0, 0, 0, 64, 64, 64]
+    mask = Image.fromarray(numbers.astype(np.uint8), "L")
+    mask.putpalette(palette)
+    root = write(tmp_path / "grabcut", "data_GT", "boundary_GT", VALUES, ".png")
+    mask.save(root / "boundary_GT" / "a.png")
+    assert Image.open(root / "boundary_GT" / "a.png").mode == "P"
+    labels = open_dataset([root], "test").scene(0).labels
+    assert np.array_equal(labels == 1, VALUES == 255)
+    assert np.array_equal(labels == 255, VALUES == 128)
+    bits = write(tmp_path / "davis", "img", "gt", VALUES > 100, ".png")
+    assert Image.open(bits / "gt" / "a.png").mode == "1"
+    assert np.array_equal(open_dataset([bits], "test").scene(0).labels, VALUES > 100)
+
+
 def test_berkeley_is_the_split_test_of_images_and_masks(tmp_path: Path) -> None:
     mask = np.where(VALUES == 255, VALUES, 0)
     root = write(tmp_path, "images", "masks", mask, ".png")

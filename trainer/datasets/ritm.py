@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.errors import DataError, ImageError
-from ioebss.image_files import SUFFIXES, read_index_mask, read_photo
+from ioebss.errors import DataError
+from ioebss.image_files import SUFFIXES, read_photo
 from ioebss.trainer.datasets.names import splits_there_are
 from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
 
@@ -104,8 +104,6 @@ def ritm_layout(root: Path, split: str) -> Layout | None:
 
 
 def _brightest(path: Path) -> NDArray[np.uint8]:
-    """The values of a mask; of one in colour the largest of the three."""
-    try:
-        return read_index_mask(path)
-    except ImageError:
-        return np.asarray(read_photo(path).max(axis=2), np.uint8)
+    """How bright a mask is: the largest of red, green and blue, whether its file holds them, greys,
+    or numbers of a palette's colours."""
+    return np.asarray(read_photo(path).max(axis=2), np.uint8)

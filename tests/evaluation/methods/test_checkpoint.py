@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from ioebss import Segmenter
 from ioebss.errors import BackendError, ImageError, ModelError, UsageError
+from ioebss.evaluation.candidates import Candidate
+from ioebss.evaluation.cli import main
 from ioebss.evaluation.methods.checkpoint import CheckpointMethod
 from ioebss.export.export import export_model
 from ioebss.image_files import read_photo
@@ -45,6 +48,31 @@ def test_its_masks_are_those_of_its_export(run: Path, tmp_path: Path) -> None:
         mask, expected = ours.click(*click), theirs.click(*click)
         assert 0.05 < expected.mean() < 0.95, "an empty mask would prove nothing"
         assert (mask != expected).mean() < 1e-4  # rounding may turn a pixel on the outline
+
+
+def test_a_result_tells_of_label_loss_and_of_a_reduced_network(run: Path, tmp_path: Path) -> None:
+    setup = Candidate("tiny", (run,)).setup(CheckpointMethod(run))
+    assert setup["training"] == {"label_loss": 1.0, "updates": 0, "reduced": True}
+    whole = {"architecture": "deeplabv3plus", "backbone": "resnet18"}
+    table = {"name": "whole", "network": whole, "loss": {"label": 0.0}, "data": {"size": 64}}
+    setup = Candidate("whole", ()).setup(CheckpointMethod(save_run(tmp_path / "whole", table)))
+    assert setup["training"] == {"label_loss": 0.0, "updates": 0, "reduced": False}
+    assert (setup["architecture"], setup["planes"]) == ("deeplabv3plus-resnet18", "discs")
+
+
+def test_runs_with_and_without_label_loss_stand_side_by_side(
+    run: Path, tmp_path: Path, voc_tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = save_run(tmp_path / "without", TINY | {"loss": {"label": 0.0}})
+    arguments = ["accuracy", "--data", str(voc_tree), "--protocol", "random", "--clicks", "2"]
+    arguments += ["--limit", "2", "--jobs", "1", "--out", str(tmp_path / "out")]
+    arguments += ["--methods", f"without={without},with={run}"]
+    monkeypatch.setattr(sys, "argv", ["ioebss-bench", *arguments])
+    main()
+    tables = (tmp_path / "out" / "tables.md").read_text()
+    assert "| FCN-8s, reduced | yes | with | 0 | 2 |" in tables
+    assert "| FCN-8s, reduced | no | without | 0 | 2 |" in tables
+    assert "| with | 64 | the whole photo | no | torch |" in tables
 
 
 def test_the_size_is_that_of_the_training(run: Path) -> None:

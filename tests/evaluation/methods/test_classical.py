@@ -70,6 +70,34 @@ def test_chan_vese_parts_two_noisy_regions_without_an_edge() -> None:
     assert iou(mask, truth, np.ones_like(truth)) > 0.9
 
 
+def test_the_contour_moves_from_the_middle_to_the_object() -> None:
+    # Half way between click and frame is far outside a small disc in noise: what finds the disc is
+    # the evolution of the contour.
+    y, x = np.mgrid[:120, :160]
+    truth = (x - 80) ** 2 + (y - 60) ** 2 < 20**2
+    noise = np.random.default_rng(1).normal(0, 12, (120, 160, 3))
+    photo = np.clip(np.where(truth, 150, 90)[..., None] + noise, 0, 255).astype(np.uint8)
+    everywhere = np.ones_like(truth)
+    moved = ActiveContour().open(photo).click(80, 60)
+    start = ActiveContour(rounds=0).open(photo).click(80, 60)
+    assert iou(start, truth, everywhere) < 0.6
+    assert iou(moved, truth, everywhere) > 0.9
+
+
+def test_a_contour_that_was_wrong_is_not_kept() -> None:
+    # On a photo without objects contours go astray; what the last click gives depends on the
+    # clicks alone, not on the masks before.
+    noise = np.random.default_rng(2).normal(0, 1, (80, 120, 3))
+    photo = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 4), None, 0, 255, cv2.NORM_MINMAX)
+    clicks = [(35, 40, 1), (60, 40, 0), (85, 40, 1), (60, 70, 0), (20, 20, 1)]
+    one, other = (ActiveContour().open(photo.astype(np.uint8)) for _ in range(2))
+    masks = [one.click(*click) for click in clicks]
+    for click in (clicks[2], clicks[3], clicks[4], clicks[0], clicks[1]):
+        last = other.click(*click)
+    np.testing.assert_array_equal(last, masks[-1])
+    assert 0.1 < last.mean() < 0.9
+
+
 def test_superpixels_are_joined_along_their_likeness() -> None:
     # A snake of one colour: its far end is nearer to the background click as the crow flies.
     photo = np.full((80, 120, 3), (40, 60, 160), np.uint8)

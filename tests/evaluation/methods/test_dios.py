@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from ioebss import Segmenter
 from ioebss.errors import UsageError
-from ioebss.evaluation.methods.dios import Dios
+from ioebss.evaluation.candidates import Candidate, Options
+from ioebss.evaluation.methods.dios import SMOOTHNESS, Dios
 from ioebss.export.export import export_model
 from ioebss.image_files import read_photo
+from ioebss.manifest import sha256_of
 from ioebss.progress import Progress
 
 from .trained_run import PHOTO, one_photo, save_run
@@ -107,6 +109,19 @@ def test_large_photos_are_cut_small(run: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("ioebss.session.Session.probability", property(lambda _: half))
     mask = Dios(run).open(photo).click(100, 50)
     np.testing.assert_array_equal(mask, half > 0.5)
+
+
+def test_a_result_names_its_weights_and_constants(run: Path, tmp_path: Path) -> None:
+    candidate = Candidate("dios", (run,), Options(), refined=True)
+    setup = candidate.setup(candidate.open())
+    (weights,) = (sha256_of(path) for path in run.glob("*.safetensors"))
+    assert (setup["sha256"], setup["size"], setup["zoom"]) == (weights, 64, None)
+    assert setup["constants"] == {"refined": True, "smoothness": SMOOTHNESS}
+    other = save_run(
+        tmp_path / "other", {**NARROW, "network": {**NARROW["network"], "width": 0.04}}
+    )
+    assert Candidate("dios", (other,), refined=True).setup(Dios(other))["sha256"] != weights
+    assert candidate.setup(Dios(run, refined=False)) != setup
 
 
 def test_times_of_a_click(run: Path, square: NDArray[np.uint8]) -> None:

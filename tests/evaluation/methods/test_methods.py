@@ -106,4 +106,4 @@ def test_ioebss_gives_the_masks_of_its_segmenter(make_model, square) -> None:
     own = Segmenter(model, backend="onnxruntime-cpu").open(photo)
     for click in CLICKS:
         np.testing.assert_array_equal(session.click(*click), own.click(*click))
-    assert session.timing.method == session.session.timing.network > 0
+    assert session.timing.network > 0
