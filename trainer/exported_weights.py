@@ -52,7 +52,8 @@ def begin_with_exported(model: ClickModel, path: Path, samples: Iterable[Tensor]
 
 
 def _ancestry(manifest: Manifest) -> dict[str, Any]:
-    known = {k: manifest.training.get(k) for k in ("photos_seen", "updates", "start")}
+    keys = ("photos_seen", "updates", "start", "averaged")
+    known = {k: manifest.training[k] for k in keys if k in manifest.training}
     return {"run": manifest.name, "sha256": manifest.sha256, **known}
 
 

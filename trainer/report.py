@@ -27,6 +27,10 @@ def _write_csv(path: Path, rows: list[Row]) -> None:
         writer.writerows({k: f"{v:.6g}" for k, v in row.items()} for row in rows)
 
 
+def _clicks(number: str) -> str:
+    return f"{number} click" if number == "1" else f"{number} clicks"
+
+
 def _draw(path: Path, rows: list[Row]) -> None:
     # The object interface: pyplot would keep figures alive and look for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -40,7 +44,7 @@ def _draw(path: Path, rows: list[Row]) -> None:
     left.set(xlabel="epoch", ylabel="training loss")
     for key in (k for k in rows[0] if k.startswith("iou_")):
         clicks = key.removeprefix("iou_")
-        right.plot(epochs, [row[key] for row in rows], marker="o", label=f"{clicks} clicks")
+        right.plot(epochs, [row[key] for row in rows], marker="o", label=_clicks(clicks))
     right.set(xlabel="epoch", ylabel="validation mean IoU")
     right.legend()
     for axes in (left, right):

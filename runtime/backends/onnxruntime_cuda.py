@@ -27,6 +27,9 @@ from ioebss.manifest import INPUT, OUTPUT, Manifest
 
 logger = logging.getLogger("ioebss")
 PROVIDER = "CUDAExecutionProvider"
+# By default every new shape is searched exhaustively, and zooming in makes many: on an H100 a first
+# click took 1.9 s (docs/gpu.md).
+OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}
 
 
 class OnnxRuntimeCuda:
@@ -52,7 +55,9 @@ class OnnxRuntimeCuda:
                 'onnxruntime, then pip install "ioebss[gpu]"'
             )
         onnxruntime.preload_dlls()
-        self._session = load_graph(onnxruntime, model, manifest, threads, [PROVIDER])
+        self._session = load_graph(
+            onnxruntime, model, manifest, threads, [(PROVIDER, OPTIONS)]
+        )
         if PROVIDER not in self._session.get_providers():
             raise BackendError(
                 "onnxruntime's CUDA provider does not load; its log says which library of CUDA or "
