@@ -55,9 +55,7 @@ class OnnxRuntimeCuda:
                 'onnxruntime, then pip install "ioebss[gpu]"'
             )
         onnxruntime.preload_dlls()
-        self._session = load_graph(
-            onnxruntime, model, manifest, threads, [(PROVIDER, OPTIONS)]
-        )
+        self._session = load_graph(onnxruntime, model, manifest, threads, [(PROVIDER, OPTIONS)])
         if PROVIDER not in self._session.get_providers():
             raise BackendError(
                 "onnxruntime's CUDA provider does not load; its log says which library of CUDA or "
