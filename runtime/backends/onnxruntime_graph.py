@@ -12,8 +12,8 @@ from ioebss.errors import BackendError, DeviceMemoryError, MissingExtraError, Mo
 from ioebss.manifest import INPUT, OUTPUT, Manifest
 
 # x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: masks went to pieces,
-# down to an IoU of 0.07 with float32. With this, weights are made unsigned there, which takes a third
-# more time; elsewhere it changes nothing.
+# down to an IoU of 0.07 with float32. With this, weights are made unsigned there, which takes a
+# third more time; elsewhere it changes nothing.
 EXACT_8_BITS = ("session.x64quantprecision", "1")
 
 
