@@ -5,6 +5,7 @@ and PyTorch networks.
 from __future__ import annotations
 
 import importlib.metadata
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -32,7 +33,7 @@ from ioebss.export.graph import OPSET, DeployedModel, export_graph
 from ioebss.export.half_graph import to_half
 from ioebss.export.photographs import Alone, photo_paths
 from ioebss.export.proven import Terms
-from ioebss.export.toolchain import PORTABLE, open_toolchain
+from ioebss.export.toolchain import PORTABLE, Toolchain, open_toolchain
 from ioebss.gpu.libcuda import require_gpu
 from ioebss.image_files import read_photo
 from ioebss.manifest import CHANNELS, Manifest, read_manifest, sha256_of, write_manifest
@@ -43,7 +44,9 @@ from ioebss.trainer.model import ClickModel
 from ioebss.trainer.recipe import load_recipe
 
 T = TypeVar("T")
+Key = tuple[object, ...]  # of what is made once: what it is, then of what
 SAMPLE = BUNDLED.parents[1] / "samples" / "astronaut.jpg"
+PAPER_MULTIPLE = 16  # of the sides of the paper's network
 CPU, CUDA = "onnxruntime-cpu", "onnxruntime-cuda"
 
 
@@ -58,6 +61,7 @@ class Models:
     Attributes:
         runners: backends with the precision of the file that they run.
         size: that the bundled model recommends.
+        multiple: sides of photos and inputs are multiples of it, whichever network sees them.
     """
 
     runners = (
@@ -69,8 +73,10 @@ class Models:
 
     def __init__(self, folder: Path, fp16: Path | None, progress: Progress) -> None:
         self._folder, self._fp16, self._progress = folder, fp16, progress
-        self._made: dict[object, object] = {}
-        self.size = read_manifest(BUNDLED).recommended_sizes[0]
+        self._made: dict[Key, object] = {}
+        bundled = read_manifest(BUNDLED)
+        self.size = bundled.recommended_sizes[0]
+        self.multiple = math.lcm(bundled.size_multiple, PAPER_MULTIPLE)
 
     def click(self, backend: str, precision: str, side: int | None) -> WholeClick:
         """Whole clicks of the bundled model on a square photo.
@@ -99,7 +105,7 @@ class Models:
 
     # -- made once ---------------------------------------------------------------------------------
 
-    def _once(self, key: object, make: Callable[[], T]) -> T:
+    def _once(self, key: Key, make: Callable[[], T]) -> T:
         if key not in self._made:
             try:
                 self._made[key] = make()
@@ -114,53 +120,45 @@ class Models:
         self, model: str, backend: str, precision: str, side: int | None
     ) -> tuple[Backend, Manifest]:
         if backend not in FLAVOURS:
-            manifest = read_manifest(BUNDLED)
-            opened = self._once(backend, lambda: open_backend(BUNDLED, manifest, backend))
-            return opened, manifest
-        engine, manifest = self._once(
-            (model, backend, precision, side), lambda: self._engine(model, backend, precision, side)
-        )
-        key = ("opened", engine)
-        return self._once(key, lambda: open_backend(engine, manifest, backend)), manifest
+            path, manifest = BUNDLED, read_manifest(BUNDLED)
+        else:
+            path, manifest = self._once(
+                ("engine", model, backend, precision, side),
+                lambda: self._engine(model, backend, precision, side),
+            )
+        key = ("opened", path, backend)
+        return self._once(key, lambda: open_backend(path, manifest, backend)), manifest
 
     def _engine(
         self, model: str, flavour: str, precision: str, side: int | None
     ) -> tuple[Path, Manifest]:
         """Built for one shape alone; None builds for all that zooming in asks for."""
         gpu = require_gpu()
-        toolchain = self._once(flavour, lambda: open_toolchain(flavour, self._progress))
+        toolchain = self._toolchain(flavour)
         onnx = self._onnx(model, precision)
         manifest = read_manifest(onnx)
         profiles = profiles_for(manifest, [self.size])
         if side is not None:
             shape = (1, side, side)
             profiles = (Profile(shape, shape, shape),)
-        options, timings = BuildOptions(), self._folder / f"{flavour}.timings"
-        arguments = (onnx, profiles, options, timings, self._progress)
-        engine = self._folder / f"{model}-{flavour}-{precision}-{side}.engine"
+        timings = self._folder / f"{flavour}.timings"
+        arguments = (onnx, profiles, BuildOptions(), timings, self._progress)
+        engine = self._folder / f"{model}-{flavour}-{precision}-{side or 'zoom'}.engine"
         engine.write_bytes(build_plan(toolchain.library, flavour, *arguments))
-        here = (gpu.compute_capability,)
-        written = EngineManifest(
-            flavour=flavour,
-            version=toolchain.version,
-            compute_capability=here if flavour == TENSORRT else PORTABLE,
-            precision=manifest.precision,
-            profile=profiles,
-            onnx=onnx.name,
-            onnx_sha256=manifest.sha256,
-            engine_sha256=sha256_of(engine),
-            model=manifest,
-            proof={"status": "not run", "reason": "it is measured only"},
-        )
-        write_engine_manifest(written, engine)
+        here = (gpu.compute_capability,) if flavour == TENSORRT else PORTABLE
+        _describe(engine, onnx, flavour, toolchain.version, here, profiles)
         return engine, manifest
+
+    def _toolchain(self, flavour: str) -> Toolchain:
+        key = ("toolchain", flavour)
+        return self._once(key, lambda: open_toolchain(flavour, self._progress))
 
     def _onnx(self, model: str, precision: str) -> Path:
         if model == "paper":
-            return self._once("paper.onnx", self._paper_in_half)
+            return self._once(("half", model), self._paper_in_half)
         if precision == "fp32":
             return BUNDLED
-        return self._fp16 or self._once("fp16", self._default_in_half)
+        return self._fp16 or self._once(("half", model), self._default_in_half)
 
     def _default_in_half(self) -> Path:
         output = self._folder / "default.fp16.onnx"
@@ -178,7 +176,7 @@ class Models:
             architecture="deeplabv3plus-resnet101",
             channels=CHANNELS[: model.spec.in_channels],
             click_radius=5,
-            size_multiple=16,
+            size_multiple=PAPER_MULTIPLE,
             recommended_sizes=(512,),
             precision="fp16",
             sha256=sha256_of(output),
@@ -191,6 +189,31 @@ class Models:
         return self._once(("network", model), lambda: network_of(model))
 
 
+def _describe(
+    engine: Path,
+    onnx: Path,
+    flavour: str,
+    version: str,
+    compute_capability: tuple[str, ...],
+    profiles: tuple[Profile, ...],
+) -> None:
+    """Writes an engine's manifest, without which no runtime opens it."""
+    manifest = read_manifest(onnx)
+    written = EngineManifest(
+        flavour=flavour,
+        version=version,
+        compute_capability=compute_capability,
+        precision=manifest.precision,
+        profile=profiles,
+        onnx=onnx.name,
+        onnx_sha256=manifest.sha256,
+        engine_sha256=sha256_of(engine),
+        model=manifest,
+        proof={"status": "not run", "reason": "it is measured only"},
+    )
+    write_engine_manifest(written, engine)
+
+
 def network_of(model: str) -> ClickModel:
     """The network of a recipe: "default" with the bundled weights, others with random ones."""
     torch.manual_seed(0)
@@ -201,8 +224,9 @@ def network_of(model: str) -> ClickModel:
 
 
 def on_gpu(model: ClickModel) -> torch.nn.Module:
-    """As it is deployed, in half precision and channels last on the GPU."""
-    torch.backends.cudnn.benchmark = True
+    """As it is deployed, in half precision and channels last on the GPU. Its depthwise convolutions
+    are Triton's kernels, where these work (`ioebss.trainer.networks.depthwise`).
+    """
     deployed: Any = DeployedModel(model, folded=True).eval().half().cuda()
     laid_out: torch.nn.Module = deployed.to(memory_format=torch.channels_last)
     return laid_out
@@ -215,11 +239,17 @@ def square_photo(side: int) -> NDArray[np.uint8]:
 
 
 def versions() -> dict[str, str]:
-    """Of what runs networks here."""
+    """Of what runs networks here. ONNX Runtime says its own: a wheel on PYTHONPATH comes before the
+    one that is installed, whose metadata would be found."""
     found = {"torch": str(torch.__version__)}
-    for package in ("tensorrt", "tensorrt-rtx-cu13-bindings", "pycuda"):
+    packages = ("onnxruntime-gpu", "tensorrt", "tensorrt-rtx-cu13-bindings", "triton", "pycuda")
+    for package in packages:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    try:
+        import onnxruntime
+    except ImportError:
+        return found
+    return found | {"onnxruntime.__version__": str(onnxruntime.__version__)}

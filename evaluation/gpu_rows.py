@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,16 +20,14 @@ NO_TIME = "the time limit was reached before"
 
 
 class Subject(Protocol):
-    """Something that is ready to be timed.
-
-    Attributes:
-        notes: what was found while it was opened, ready for JSON.
-    """
-
-    notes: dict[str, Any]
+    """Something that is ready to be timed."""
 
     def step(self) -> float:
         """Does it once; milliseconds."""
+        ...
+
+    def notes(self) -> dict[str, Any]:
+        """What else is to be said, ready for JSON; asked for once, after warming up."""
         ...
 
     def close(self) -> None:
@@ -103,21 +102,66 @@ def measure(
 
     Args:
         plan: rows, each with what opens its subject. One that fails gets its reason.
-        keep: is called whenever there is something new, so that it is not lost.
+        keep: is called after each that was opened and after each turn of all, so that what was
+            found is not lost where the process ends early.
     """
     started = time.perf_counter()
-    subjects = []
-    for row, opener in plan:
-        if time.perf_counter() - started > 0.6 * limits.total:
-            row.reason = NO_TIME
-            continue
-        if (subject := _opened(row, opener, limits)) is not None:
-            subjects.append((row, subject))
-        said = row.reason or f"first {row.first} ms"
-        at = time.perf_counter() - started
-        progress.say(f"{at:5.1f} s  {row.what} {row.model} {row.side} {row.runner}: {said}")
+    with ExitStack() as opened:
+        subjects = []
+        for row, opener in plan:
+            if time.perf_counter() - started > 0.6 * limits.total:
+                row.reason = NO_TIME
+                continue
+            if (subject := _opened(row, opener, limits)) is not None:
+                opened.callback(subject.close)
+                subjects.append((row, subject))
+            said = row.reason or f"first {row.first} ms"
+            at = time.perf_counter() - started
+            progress.say(f"{at:5.1f} s  {row.what} {row.model} {row.side} {row.runner}: {said}")
+            keep()
+        _time_in_turns(subjects, limits, started, keep)
+        for row, _ in subjects:
+            row.reason = row.reason or ("" if row.values else NO_TIME)
         keep()
-    spent = dict.fromkeys(range(len(subjects)), 0.0)
+
+
+def _opened(row: Row, opener: Opener, limits: Limits) -> Subject | None:
+    """What is to be timed, warmed up; None where that fails."""
+    try:
+        started = time.perf_counter()
+        subject = opener()
+        opening = round(time.perf_counter() - started, 2)
+    except Exception as error:  # libraries' own errors share no base class but Exception
+        row.reason = reason_of(error)
+        return None
+    with ExitStack() as failed:
+        failed.callback(subject.close)
+        try:
+            row.first = round(subject.step(), 3)
+            _warm_up(subject, limits)
+            row.notes = {"opening_s": opening, **subject.notes()}
+        except Exception as error:  # see above
+            row.reason = reason_of(error)
+            return None
+        failed.pop_all()
+    return subject
+
+
+def _warm_up(subject: Subject, limits: Limits) -> None:
+    started = time.perf_counter()
+    for _ in range(limits.warm_up):
+        if time.perf_counter() - started > limits.budget:
+            break
+        subject.step()
+
+
+def _time_in_turns(
+    subjects: Sequence[tuple[Row, Subject]],
+    limits: Limits,
+    started: float,
+    keep: Callable[[], None],
+) -> None:
+    spent = [0.0] * len(subjects)
     for _ in range(-(-limits.repeats // BLOCK)):
         for number, (row, subject) in enumerate(subjects):
             now = time.perf_counter()
@@ -125,28 +169,7 @@ def measure(
             if not row.reason and not late and spent[number] < limits.budget:
                 _block(row, subject, min(BLOCK, limits.repeats - len(row.values)))
                 spent[number] += time.perf_counter() - now
-    for row, subject in subjects:
-        row.reason = row.reason or ("" if row.values else NO_TIME)
-        subject.close()
-    keep()
-
-
-def _opened(row: Row, opener: Opener, limits: Limits) -> Subject | None:
-    try:
-        started = time.perf_counter()
-        subject = opener()
-        opened = round(time.perf_counter() - started, 2)
-        row.first = round(subject.step(), 3)
-        started = time.perf_counter()
-        for _ in range(limits.warm_up):
-            if time.perf_counter() - started > limits.budget:
-                break
-            subject.step()
-        row.notes = {"opening_s": opened, **subject.notes}
-    except Exception as error:  # libraries' own errors share no base class but Exception
-        row.reason = reason_of(error)
-        return None
-    return subject
+        keep()
 
 
 def _block(row: Row, subject: Subject, count: int) -> None:
@@ -166,34 +189,28 @@ def format_rows(rows: Iterable[dict[str, Any]]) -> str:
     """Markdown tables of rows as JSON: times, then the reasons of those that have none."""
     rows = list(rows)
     lines = []
+    head = ("model", "runs on", "pixels", "median ms", "25 % .. 75 %", "n", "first ms")
     for what, title in ((CLICK, "Whole click"), (NETWORK, "Network alone")):
-        timed = [r for r in rows if r["what"] == what and "median" in r]
-        if not timed:
-            continue
-        lines += [
-            f"### {title}",
-            "",
-            "| model | runs on | pixels | median ms | 25 % .. 75 % | n | first ms |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for r in timed:
-            size = f"{r['side']}" + ", zooming in" * r["zoom"]
-            spread = f"{r['low']:.3f} .. {r['high']:.3f}"
-            cells = (r["model"], r["runner"], size, f"{r['median']:.3f}", spread, r["n"])
-            lines.append("| " + " | ".join(map(str, (*cells, f"{r['first']:.0f}"))) + " |")
-        lines.append("")
-    if refused := _refusals(rows):
-        lines += [
-            "### Not measured",
-            "",
-            "| what | runs on | pixels | reason |",
-            "|---|---|---|---|",
-        ]
-        lines += [
-            f"| {what} | {runner} | {sides} | {why} |" for what, runner, sides, why in refused
-        ]
-        lines.append("")
+        timed = [_cells(r) for r in rows if r["what"] == what and "median" in r]
+        lines += _table(title, head, timed)
+    lines += _table("Not measured", ("what", "runs on", "pixels", "reason"), _refusals(rows))
     return "\n".join(lines)
+
+
+def _table(title: str, head: Sequence[str], body: Sequence[tuple[object, ...]]) -> list[str]:
+    """Lines of Markdown; none where there is nothing to be said."""
+    if not body:
+        return []
+    lines = ["| " + " | ".join(map(str, cells)) + " |" for cells in body]
+    names = "| " + " | ".join(head) + " |"
+    return [f"### {title}", "", names, "|" + "---|" * len(head), *lines, ""]
+
+
+def _cells(r: dict[str, Any]) -> tuple[object, ...]:
+    size = f"{r['side']}" + ", zooming in" * r["zoom"]
+    spread = f"{r['low']:.3f} .. {r['high']:.3f}"
+    median, first = f"{r['median']:.3f}", f"{r['first']:.0f}"
+    return r["model"], r["runner"], size, median, spread, r["n"], first
 
 
 def _refusals(rows: Iterable[dict[str, Any]]) -> list[tuple[str, str, str, str]]:

@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from ioebss.provenance import provenance
 
 SIDES = (256, 512, 1024)
 PARTS = ("clicks", "networks", "paper")
+WAYS = ((True, "graph"), (False, "plain"))  # whether a network is one CUDA graph
 LIMITS = Limits()
 
 
@@ -68,29 +70,44 @@ def _run(arguments: argparse.Namespace) -> None:
     for name in ("repeats", "budget", "limit"):
         if not getattr(arguments, name) > 0:
             raise UsageError(f"--{name} {getattr(arguments, name)}: it must be more than 0")
+    if arguments.fp16 is not None and not arguments.fp16.is_file():
+        raise UsageError(f"--fp16 {arguments.fp16}: there is no such file")
     try:
         from ioebss.evaluation.gpu_models import Models, versions
+        from ioebss.trainer.distributed import fastest_algorithms
     except ImportError as error:
         raise MissingExtraError(
             f'this compares with PyTorch ({error}); pip install "ioebss[export]"'
         ) from None
-    make_folder(arguments.out)
     progress = Progress()
     limits = replace(
         LIMITS, repeats=arguments.repeats, budget=arguments.budget, total=arguments.limit
     )
     command = shlex.join(["python", "-m", "ioebss.evaluation.gpu_speed", *sys.argv[1:]])
     where = {"gpu": device() | {"versions": versions()}, **provenance(command)}
-    with tempfile.TemporaryDirectory(prefix="ioebss-gpu-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ioebss-gpu-") as folder, fastest_algorithms():
         models = Models(Path(folder), arguments.fp16, progress)
-        parts = arguments.part or PARTS
-        plan = plan_of(models, parts, tuple(arguments.side or SIDES))
+        parts, sides = arguments.part or PARTS, tuple(arguments.side or SIDES)
+        check_sides(sides, models.multiple)
+        make_folder(arguments.out)
+        plan = plan_of(models, parts, sides)
 
         def keep() -> None:
             write(arguments.out, where, [row for row, _ in plan])
 
         measure(plan, limits, progress, keep)
     print(format_rows([row.as_json() for row, _ in plan]))
+
+
+def check_sides(sides: tuple[int, ...], multiple: int) -> None:
+    """Whether the networks take them.
+
+    Raises:
+        UsageError: one is not a positive multiple.
+    """
+    for side in sides:
+        if side < 1 or side % multiple:
+            raise UsageError(f"--side {side}: it must be a multiple of {multiple}, and more than 0")
 
 
 def plan_of(
@@ -103,29 +120,39 @@ def plan_of(
         parts: of `PARTS`.
         sides: of photos and inputs.
     """
-    plan: list[tuple[Row, Opener]] = []
-    ways = ((True, "graph"), (False, "plain"))
-    for side in sides if "networks" in parts else ():
-        for recorded, way in ways:
+    of_part = {"networks": _networks, "clicks": _clicks, "paper": _paper}
+    return [
+        line for part, lines in of_part.items() if part in parts for line in lines(models, sides)
+    ]
+
+
+def _networks(models: Any, sides: tuple[int, ...]) -> Iterator[tuple[Row, Opener]]:
+    for side in sides:
+        for recorded, way in WAYS:
             row = Row(NETWORK, "default", f"PyTorch fp16, {way}", side)
-            plan.append((row, partial(models.eager, "default", side, recorded)))
+            yield row, partial(models.eager, "default", side, recorded)
             for precision in ("fp16", "fp32"):
                 row = Row(NETWORK, "default", f"tensorrt-rtx {precision}, {way}", side)
-                opener = partial(models.engine_alone, "default", precision, side, recorded)
-                plan.append((row, opener))
-    for whole in (*sides, None) if "clicks" in parts else ():
+                yield row, partial(models.engine_alone, "default", precision, side, recorded)
+
+
+def _clicks(models: Any, sides: tuple[int, ...]) -> Iterator[tuple[Row, Opener]]:
+    for whole in (*sides, None):
         for backend, precision in models.runners:
             name, zoom = f"{backend} {precision}", whole is None
             row = Row(CLICK, "default", name, whole or models.size, zoom)
-            plan.append((row, partial(models.click, backend, precision, whole)))
-    for side in sides if "paper" in parts else ():
-        for recorded, way in ways:
-            row = Row(NETWORK, "paper, random weights", f"PyTorch fp16, {way}", side)
-            plan.append((row, partial(models.eager, "paper", side, recorded)))
-    for side in sides if "paper" in parts else ():
-        row = Row(NETWORK, "paper, random weights", "tensorrt-rtx fp16, graph", side)
-        plan.append((row, partial(models.engine_alone, "paper", "fp16", side, True)))
-    return plan
+            yield row, partial(models.click, backend, precision, whole)
+
+
+def _paper(models: Any, sides: tuple[int, ...]) -> Iterator[tuple[Row, Opener]]:
+    model = "paper, random weights"
+    for side in sides:
+        for recorded, way in WAYS:
+            row = Row(NETWORK, model, f"PyTorch fp16, {way}", side)
+            yield row, partial(models.eager, "paper", side, recorded)
+    for side in sides:
+        row = Row(NETWORK, model, "tensorrt-rtx fp16, graph", side)
+        yield row, partial(models.engine_alone, "paper", "fp16", side, True)
 
 
 def device() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ioebss.overlap import iou
 from ioebss.session import Session
 
 CLICKS = 10  # on a photo before it is started anew
-COMPARED = 3  # clicks, with the reference
+COMPARED = ((0.5, 0.5, 1), (0.4, 0.6, 1), (0.05, 0.05, 0))  # clicks, with the reference's
 
 
 class WholeClick:
@@ -31,7 +31,7 @@ class WholeClick:
         photo: uint8 (H, W, 3).
         side: longer side of the network's input.
         zoom: whether to zoom in, as the manifest says.
-        reference: another backend for the same model, to compare the first masks with.
+        reference: another backend for the same model, to compare masks with.
     """
 
     def __init__(
@@ -43,15 +43,11 @@ class WholeClick:
         zoom: bool,
         reference: Backend | None,
     ) -> None:
-        look = manifest.zoom if zoom else None
-        self.notes: dict[str, Any] = {}
-        self._session = Session(photo, manifest, backend, side, look)
+        self._look = manifest.zoom if zoom else None
+        self._photo, self._manifest, self._side = photo, manifest, side
+        self._session = Session(photo, manifest, backend, side, self._look)
+        self._reference = reference
         self._rng = np.random.default_rng(0)
-        if reference is not None:
-            self.notes["iou"] = _agreement(
-                self._session, Session(photo, manifest, reference, side, look)
-            )
-            self._session.reset()
 
     def step(self) -> float:
         """See `Subject`."""
@@ -64,6 +60,18 @@ class WholeClick:
         session.click(int(x * session.width), int(y * session.height), label)
         return 1e3 * (time.perf_counter() - started)
 
+    def notes(self) -> dict[str, Any]:
+        """See `Subject`. The masks are compared here: before, and the first step would not be the
+        session's first click."""
+        if self._reference is None:
+            return {}
+        self._session.reset()
+        arguments = (self._photo, self._manifest, self._reference, self._side, self._look)
+        with Session(*arguments) as reference:
+            agreement = _agreement(self._session, reference)
+        self._session.reset()
+        return {"iou": agreement}
+
     def close(self) -> None:
         """See `Subject`."""
         self._session.close()
@@ -73,10 +81,9 @@ def _agreement(session: Session, reference: Session) -> float:
     """The lowest IoU of the masks after the same clicks."""
     found = []
     everywhere = np.ones((session.height, session.width), bool)
-    for x, y, label in [(0.5, 0.5, 1), (0.4, 0.6, 1), (0.05, 0.05, 0)][:COMPARED]:
+    for x, y, label in COMPARED:
         click = (int(x * session.width), int(y * session.height), label)
         found.append(iou(session.click(*click), reference.click(*click), everywhere))
-    reference.close()
     return round(float(min(found)), 5)
 
 
@@ -95,7 +102,6 @@ class OnGpu:
         active: Callable[[], AbstractContextManager[None]] = nullcontext,
         recorded: bool = False,
     ) -> None:
-        self.notes: dict[str, Any] = {}
         self._work, self._active = work, active
         cuda: Any = torch.cuda  # its streams and events have no types
         self._stream = cuda.Stream()
@@ -126,6 +132,10 @@ class OnGpu:
             after.record()
             self._stream.synchronize()
         return float(before.elapsed_time(after))
+
+    def notes(self) -> dict[str, Any]:
+        """See `Subject`."""
+        return {}
 
     def close(self) -> None:
         """See `Subject`."""

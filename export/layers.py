@@ -291,7 +291,8 @@ def _opened(graph: onnx.ModelProto, path: Path) -> Any:
     onnx.save(graph, path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    # As the graph is written: fused kernels would hide what is listened to.
+    # As the graph is written: fused kernels would hide what is listened to. No 8-bit kernel runs
+    # then: convolutions compute in float32, between quantisers.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])

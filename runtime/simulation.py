@@ -20,6 +20,7 @@ def interior_distance(region: Mask) -> NDArray[np.float32]:
     photo's border counts as outside; 0 outside the region. float32 (H, W).
 
     Equal distances have equal bits, up to some 2000 pixels."""
+    # Of most masks one error region is empty, and the transform takes as long for nothing.
     if not region.any():
         return np.zeros(region.shape, np.float32)
     padded = np.pad(region.astype(np.uint8), 1)

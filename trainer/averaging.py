@@ -21,12 +21,12 @@ class AveragedWeights:
     @torch.no_grad()
     def update(self, model: nn.Module, updates: int) -> None:
         """Moves the average towards the model after its `updates`-th update."""
-        weight = 1 - min(self.decay, (1 + updates) / (10 + updates))
+        decay = min(self.decay, (1 + updates) / (10 + updates))
         state = model.state_dict()
         averaged = [name for name, value in state.items() if value.is_floating_point()]
         # Together: a GPU waits longer for hundreds of calls than for the arithmetic.
         mine, theirs = ([of[name] for name in averaged] for of in (self.tensors, state))
-        average = get_ema_multi_avg_fn(1 - weight)  # type: ignore[no-untyped-call]
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         average(mine, theirs, updates)
         for name in state.keys() - set(averaged):
             self.tensors[name].copy_(state[name])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from ioebss.click_planes import DISTANCES
 from ioebss.clicks import BACKGROUND, FOREGROUND
 from ioebss.planes import plane_of
-from ioebss.simulation import interior_distance
+from ioebss.simulation import error_regions, interior_distance
 
 # The distances are looked at only so often: a GPU would wait each time.
 _ROWS_BETWEEN_LOOKS = 16
@@ -44,8 +45,9 @@ def corrections(prediction: Tensor, truth: Tensor, valid: Tensor, chance: Tensor
         prediction, truth, valid: bool (N, S, S) as in `simulation.correction_click`.
         chance: float64 (N), 0 <= chance < 1, which of the pixels is clicked.
     """
-    missed, wrong = truth & ~prediction & valid, ~truth & prediction & valid
-    depths = squared_depths(torch.stack([missed, wrong], dim=1)).int()
+    masks: Any = (prediction, truth, valid)  # to `&` and `~` tensors are like arrays
+    regions: Any = error_regions(*masks)
+    depths = squared_depths(torch.stack(regions, dim=1)).int()
     deepest = depths.amax((2, 3))
     # Of two equally deep regions the missed one.
     background = deepest[:, 0] < deepest[:, 1]
@@ -54,8 +56,8 @@ def corrections(prediction: Tensor, truth: Tensor, valid: Tensor, chance: Tensor
     deepest = torch.where(background, deepest[:, 1], deepest[:, 0])
     inner = (4 * depths[rows, background.long()] >= deepest[:, None, None]).flatten(1)
     count = inner.cumsum(1)
-    rank = (chance * count[:, -1]).long() + 1
-    index = torch.searchsorted(count, rank[:, None])[:, 0].clamp(max=inner.shape[1] - 1)
+    rank = (chance * count[:, -1]).long() + 1  # at most the count: chance is below 1
+    index = torch.searchsorted(count, rank[:, None])[:, 0]
     side = truth.shape[-1]
     return Corrections(index % side, index // side, plane, deepest > 0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -61,14 +61,23 @@ def world(device: str = "auto") -> Iterator[World]:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
     chosen = torch.device("cpu")
-    if cuda and device != "cpu":
-        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        torch.cuda.set_device(chosen)
-        torch.backends.cudnn.benchmark = True  # all batches have one shape
-    if size > 1:
-        distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    try:
-        yield World(rank, size, chosen)
-    finally:
+    with ExitStack() as leaving:
+        if cuda and device != "cpu":
+            chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(chosen)
+            leaving.enter_context(fastest_algorithms())  # all batches have one shape
         if size > 1:
-            distributed.destroy_process_group()
+            distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+            leaving.callback(distributed.destroy_process_group)
+        yield World(rank, size, chosen)
+
+
+@contextmanager
+def fastest_algorithms() -> Iterator[None]:
+    """In it, cuDNN times all that it has for each new shape, and keeps to the fastest."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before

@@ -1,6 +1,6 @@
 """The training loop. Nothing in it depends on when it was started or interrupted: order, samples,
-clicks and dropout follow from (seed, epoch, position) alone, so a resumed run ends with the very
-same weights.
+clicks and dropout follow from (seed, epoch, position) alone. On a CPU a resumed run therefore ends
+with the very same weights; docs/training.md says what keeps a GPU from it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -64,18 +64,23 @@ class RoundState:
             coarse: probability that the prediction is fed back coarse, and no click is added.
             kind: of the planes, one of `ioebss.click_planes.KINDS`.
         """
-        device = self.mask.device
-        self.previous = probability.detach().float().unsqueeze(1).clone()
         seeds = ([*seed, int(position)] for position in self.position)
         chances = torch.from_numpy(np.stack([np.random.default_rng(s).random(3) for s in seeds]))
         blurred = chances[:, 0] < coarse
+        self._feed_back(probability, blurred, chances[:, 1])
+        chance = chances[:, 2].to(self.mask.device)
+        clicks = corrections(probability > 0.5, self.mask, ~self.void, chance)
+        clicks = replace(clicks, found=clicks.found & ~blurred.to(self.mask.device))
+        draw_corrections(self.planes, clicks, kind, radius)
+
+    def _feed_back(self, probability: Tensor, blurred: Tensor, chance: Tensor) -> None:
+        """Makes the prediction the previous mask, coarse where `blurred`, bool (N) on the CPU."""
+        device = self.mask.device
+        self.previous = probability.detach().float().unsqueeze(1).clone()
         if blurred.any():
             rows = blurred.nonzero()[:, 0].to(device)
-            sides = _coarse_side(chances[blurred, 1], self.mask.shape[-1]).to(device)
+            sides = _coarse_side(chance[blurred], self.mask.shape[-1]).to(device)
             self.previous[rows, 0] = coarsened(self.previous[rows, 0], sides)
-        clicks = corrections(probability > 0.5, self.mask, ~self.void, chances[:, 2].to(device))
-        clicks.found[blurred.to(device)] = False
-        draw_corrections(self.planes, clicks, kind, radius)
 
 
 def _coarse_side(chance: Tensor, side: int) -> Tensor:
@@ -92,7 +97,9 @@ def coarsened(probability: Tensor, sides: Tensor) -> Tensor:
         sides: int64 (N), the resolution of each, below S.
     """
     side = probability.shape[-1]
-    scale = (sides / side)[:, None, None]  # coarse pixels in a fine one
+    # In float64: in float32 the border of a coarse pixel misses that of a fine one, and the weights
+    # of hundreds of pixels do not add up to 1.
+    scale = (sides.double() / side)[:, None, None]  # coarse pixels in a fine one
     pixel = torch.arange(side, device=probability.device)
     cell = torch.arange(int(sides.max()), device=probability.device)
     ends = torch.minimum((cell[:, None] + 1) / scale, pixel + 1)
@@ -101,4 +108,5 @@ def coarsened(probability: Tensor, sides: Tensor) -> Tensor:
     place = torch.minimum(place.clamp(min=0), (sides - 1)[:, None, None])
     weight = (1 - (place - cell).abs()).clamp(min=0)
     there_and_back = weight @ covered
-    return there_and_back @ probability @ there_and_back.mT
+    result = there_and_back @ probability.double() @ there_and_back.mT
+    return result.to(probability.dtype)

@@ -15,8 +15,9 @@ RECORDED = (1, 4, 16, 64)  # times that the work was done before
 
 
 class Recording:
-    """The work of one kind: done plainly the first time, as libraries want it, recorded the second
-    time, and played from then on. Where it cannot be recorded it is done plainly always.
+    """The work of one kind: done plainly the first time, as libraries want it, recorded before the
+    times that `RECORDED` names, and played in between. Where it cannot be recorded at all it is
+    done plainly always; where a later recording fails, the one before is played on.
 
     Args:
         driver: of the GPU.
@@ -48,23 +49,35 @@ class Recording:
     def forget(self) -> None:
         """The work will be another one from now on."""
         self._done = 0
-        self._destroy()
-
-    def _destroy(self) -> None:
-        graph, self._graph = self._graph, 0
-        if graph:
-            self._driver.destroy_graph(graph)
+        self._replace(0)
 
     def _record(self, work: Callable[[], None], stream: int) -> None:
-        driver = self._driver
-        self._destroy()
         try:
-            driver.begin_capture(stream)
-            try:
-                work()
-            finally:
-                self._graph = driver.end_capture(stream)
+            graph = self._recorded(work, stream)
         except BackendError as error:
-            self.forget()
-            self._recordable = False
+            # A graph that was recorded before is still right: only the first failure is final.
+            self._recordable = bool(self._graph)
             logger.info("work on the GPU is not recorded: %s", error)
+            return
+        self._replace(graph)
+
+    def _recorded(self, work: Callable[[], None], stream: int) -> int:
+        self._driver.begin_capture(stream)
+        try:
+            work()
+        except BaseException:
+            # Recording ends in any case, or the stream could never be used again.
+            self._destroy(self._driver.end_capture(stream))
+            raise
+        return self._driver.end_capture(stream)
+
+    def _replace(self, graph: int) -> None:
+        before, self._graph = self._graph, graph
+        if before:
+            self._destroy(before)
+
+    def _destroy(self, graph: int) -> None:
+        try:
+            self._driver.destroy_graph(graph)
+        except BackendError as error:  # the work itself can still be done
+            logger.warning("not given back: %s", error)

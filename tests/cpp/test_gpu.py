@@ -67,6 +67,9 @@ def test_a_truncated_engine(
     except (BackendError, ModelError) as error:
         pytest.skip(str(error))
     engine.write_bytes(engine.read_bytes()[:-100])
-    with pytest.raises(CppError, match=r"is not the file that .* describes|is not built into") as e:
+    with pytest.raises(CppError) as refusal:
         library.open(engine, backend=b"tensorrt-rtx")
-    assert e.value.status in (BACKEND, MODEL)
+    if "is not built into" in str(refusal.value):
+        pytest.skip(f"give TENSORRT_ROOT, a folder with include/NvInfer.h: {refusal.value}")
+    assert "is not the file that" in str(refusal.value)
+    assert refusal.value.status in (BACKEND, MODEL)

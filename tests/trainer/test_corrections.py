@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from ioebss.click_planes import DISCS, DISTANCES, add_click, click_planes
 from ioebss.clicks import BACKGROUND, FOREGROUND, Click
+from ioebss.simulation import correction_click
 from ioebss.trainer.corrections import (
     Corrections,
     by_shifts,
@@ -79,6 +80,38 @@ def test_every_pixel_of_the_inner_half_has_the_same_chance() -> None:
         click = corrections(nothing, truth, valid, chance)
         where.append((click.y.item(), click.x.item()))
     assert where == [(y, x) for y in (3, 4, 5) for x in (3, 4, 5)]
+
+
+class Which:
+    """Randomness that takes the candidate with a given rank, and notes them all."""
+
+    def __init__(self, chance: float) -> None:
+        self.chance, self.candidates = chance, np.zeros(0, int)
+
+    def choice(self, candidates: np.ndarray) -> int:
+        self.candidates = candidates
+        return int(candidates[int(self.chance * len(candidates))])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    chance=st.floats(0, 1, exclude_max=True),
+    side=st.sampled_from([1, 5, 32]),
+)
+def test_a_click_of_a_batch_is_that_of_one_mask(seed: int, chance: float, side: int) -> None:
+    (prediction, truth), (other, void) = regions_of(seed, side)
+    triples = [(prediction, truth, ~void & other), (truth, prediction, other), (other,) * 3]
+    batch = [torch.from_numpy(np.stack(masks)) for masks in zip(*triples, strict=True)]
+    clicks = corrections(*batch, torch.full((3,), chance, dtype=torch.float64))
+    for i, masks in enumerate(triples):
+        which = Which(chance)
+        expected = correction_click(*masks, which)  # type: ignore[arg-type]
+        assert bool(clicks.found[i]) == (expected is not None)
+        if expected is not None:
+            found = (clicks.x[i].item(), clicks.y[i].item(), clicks.plane[i].item())
+            assert found[1] * side + found[0] in which.candidates
+            assert found == (expected.x, expected.y, int(expected.label == BACKGROUND))
 
 
 @pytest.mark.parametrize("kind", [DISCS, DISTANCES])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -71,3 +73,31 @@ def test_bfloat16_autocast_keeps_float32_weight_gradients() -> None:
     exact.weight.data.copy_(layer.weight.data)
     exact(x).sum().backward()
     torch.testing.assert_close(layer.weight.grad, exact.weight.grad, rtol=0.03, atol=0.1)
+
+
+def test_what_a_gpu_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = F.conv2d  # any function does
+    monkeypatch.setattr(depthwise, "_on_gpu", lambda: kernels)
+    for layer in (DepthwiseConv2d(2, 3).train(), DepthwiseConv2d(2, 5, dilation=9).eval()):
+        for dtype in (torch.float16, torch.bfloat16, torch.float32):
+            assert layer._fast("cuda", dtype) is kernels
+        assert layer._fast("cuda", torch.float64) is None, "it would be added up in float32"
+        assert layer._fast("mps", torch.float32) is None
+
+
+def test_kernels_that_cannot_be_launched_are_not_used(caplog: pytest.LogCaptureFixture) -> None:
+    def refused(x: torch.Tensor, weight: torch.Tensor, *shape: int) -> torch.Tensor:
+        raise FileNotFoundError("Python.h:\n no such file")
+
+    def works(x: torch.Tensor, weight: torch.Tensor, *shape: int) -> torch.Tensor:
+        return F.conv2d(x, weight, None, 1, 1)
+
+    with caplog.at_level(logging.WARNING, "ioebss"):
+        assert depthwise._tried(works, "cpu") is works and not caplog.messages
+        assert depthwise._tried(refused, "cpu") is None
+    assert "Triton: Python.h: no such file" in caplog.text
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_without_a_gpu_there_are_no_kernels() -> None:
+    assert depthwise._on_gpu.__wrapped__() is None

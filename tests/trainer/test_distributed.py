@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
 from ioebss.trainer import checkpoint
+from ioebss.trainer.distributed import world
 
 TIMEOUT = 180
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -23,6 +25,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -124,3 +127,23 @@ def test_the_command_under_torchrun_ends_with_a_checkpoint(
     assert weights
     rows = json.loads((tmp_path / "run" / "checkpoint.json").read_text())["rows"]
     assert [row["epoch"] for row in rows] == [1, 2]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_choice_of_algorithms_is_given_back(
+    monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+
+    def interrupted() -> None:
+        with world() as here:
+            assert here.device.type == "cuda" and torch.backends.cudnn.benchmark
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert torch.backends.cudnn.benchmark is before
+    with world("cpu"):
+        assert torch.backends.cudnn.benchmark is before

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ioebss.trainer.rounds import RoundState
+from ioebss.trainer.rounds import RoundState, coarsened
 
 SIZE, RADIUS = 32, 3
 CPU = torch.device("cpu")
@@ -145,3 +147,21 @@ def test_a_round_brings_a_click_or_a_coarse_mask() -> None:
             assert clicked == torch.equal(state.previous[i, 0], fine[i])
             coarse_rounds += not clicked
     assert 30 <= coarse_rounds <= 70  # 50 of 200 expected, 6 the standard deviation
+
+
+@pytest.mark.parametrize("side", [32, 48, 256, 320])
+def test_coarse_is_opencv_down_and_up(side: int) -> None:
+    sides = [s for s in (2, side // 8, side // 5, side // 3 + 1, side // 2) if s > 1]
+    fine = torch.rand(len(sides), side, side, generator=torch.Generator().manual_seed(side))
+    found = coarsened(fine, torch.tensor(sides)).numpy()
+    for image, small, ours in zip(fine.numpy(), sides, found, strict=True):
+        down = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+        up = cv2.resize(down, (side, side), interpolation=cv2.INTER_LINEAR)
+        np.testing.assert_allclose(ours, up, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [32, 256, 320])
+def test_a_whole_mask_stays_one(side: int) -> None:
+    sides = torch.arange(2, side // 2 + 1)
+    whole = coarsened(torch.ones(len(sides), side, side), sides)
+    assert (whole - 1).abs().max() < 1e-7  # rounded once, to float32

@@ -13,6 +13,7 @@ from ioebss.trainer.datasets.transforms import (
     GREY,
     Target,
     choose_target,
+    colour_map,
     fit,
     jitter_colours,
     paste,
@@ -214,3 +215,24 @@ def test_colours_vary_but_stay_colours() -> None:
     again = jitter_colours(image, np.random.default_rng(3))
     assert np.array_equal(again, outs[3])
     assert np.array_equal(image, coordinates(64, 48))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS)
+def test_one_affine_map_is_the_four_steps(seed: int) -> None:
+    """One after the other in float64, without rounding or clipping in between."""
+    image = np.random.default_rng(seed).integers(0, 256, (20, 30, 3), np.uint8)
+    found = cv2.transform(image, colour_map(np.random.default_rng(seed)))
+    rng = np.random.default_rng(seed)
+    expected = image.astype(np.float64)
+    if rng.random() < 0.8:
+        saturation, contrast = rng.uniform(0.5, 1.5), rng.uniform(0.7, 1.3)
+        balance, brightness = rng.uniform(0.9, 1.1, 3), rng.uniform(-30, 30)
+        mean = expected.mean(2, keepdims=True)
+        expected = mean + saturation * (expected - mean)
+        expected = GREY + contrast * (expected - GREY)
+        expected = (expected + brightness) * balance
+    if rng.random() < 0.08:
+        expected = np.repeat(expected.mean(2, keepdims=True), 3, 2)
+    difference = np.abs(found - np.clip(expected, 0, 255))
+    assert difference.max() <= 1

@@ -180,6 +180,23 @@ def fit(target: Target, size: int, mirror: bool = False) -> Target:
 
 def jitter_colours(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Brightness, contrast, saturation and white balance, sometimes grey, blurred or noisy."""
+    # OpenCV rounds (to within 1) and clips.
+    work: NDArray[Any] = cv2.transform(image, colour_map(rng))
+    if rng.random() < 0.1:
+        work = cv2.GaussianBlur(work, (0, 0), rng.uniform(0.5, 1.5))
+    if rng.random() < 0.1:
+        noise = rng.standard_normal(work.shape, np.float32) * rng.uniform(2, 10)
+        work = np.clip(np.rint(work + noise), 0, 255)
+    return np.asarray(work, np.uint8)
+
+
+def colour_map(rng: np.random.Generator) -> NDArray[np.float64]:
+    """One affine map of colours for what may happen to them: saturation, contrast about `GREY`,
+    brightness, white balance, in this order; then grey.
+
+    Returns:
+        float64 (3, 4), for colours (red, green, blue, 1) in 0..255.
+    """
     grey = np.full((3, 3), 1 / 3)
     matrix, shift = np.eye(3), np.zeros(3)
     if rng.random() < 0.8:
@@ -189,11 +206,4 @@ def jitter_colours(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArra
         shift = balance * (GREY * (1 - contrast) + rng.uniform(-30, 30))
     if rng.random() < 0.08:
         matrix, shift = grey @ matrix, grey @ shift
-    # All of these are one affine map of the colours; OpenCV rounds and clips.
-    work: NDArray[Any] = cv2.transform(image, np.column_stack([matrix, shift]))
-    if rng.random() < 0.1:
-        work = cv2.GaussianBlur(work, (0, 0), rng.uniform(0.5, 1.5))
-    if rng.random() < 0.1:
-        noise = rng.standard_normal(work.shape, np.float32) * rng.uniform(2, 10)
-        work = np.clip(np.rint(work + noise), 0, 255)
-    return np.asarray(work, np.uint8)
+    return np.column_stack([matrix, shift])

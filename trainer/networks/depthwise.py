@@ -7,16 +7,20 @@ step of EfficientNet-Lite. Here those gradients are put together from the fast c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+logger = logging.getLogger("ioebss")
 # Beyond it the interleaved images are mostly padding, and PyTorch's own gradients are faster.
 MAX_DILATION = 8
+# What Triton's kernels add up in float32 without losing anything.
+GPU_DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 Convolution = Callable[[Tensor, Tensor, int, int], Tensor]  # input, weight, stride, dilation
 
 
@@ -37,29 +41,50 @@ class DepthwiseConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, channels, H / stride, W / stride), rounded up."""
         device = input.device.type
-        compute = self._on_cpu() if device == "cpu" else _on_gpu() if device == "cuda" else None
-        if compute is None:
-            return super().forward(input)
-        weight: Tensor = self.weight
+        x, weight = input, cast(Tensor, self.weight)
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
-            input, weight = input.to(dtype), weight.to(dtype)
+            x, weight = x.to(dtype), weight.to(dtype)
+        compute = self._fast(device, x.dtype)
+        if compute is None:
+            return super().forward(input)
         with torch.autocast(device, enabled=False):
-            return compute(input, weight, self.stride[0], self.dilation[0])
+            return compute(x, weight, self.stride[0], self.dilation[0])
 
-    def _on_cpu(self) -> Convolution | None:
-        gradients = self.training and torch.is_grad_enabled()
+    def _fast(self, device: str, dtype: torch.dtype) -> Convolution | None:
+        """What computes it here; None leaves it to PyTorch. On a GPU that is Triton's also where no
+        gradient is needed: validation and the rounds that only click are part of training."""
+        if device == "cuda":
+            return _on_gpu() if dtype in GPU_DTYPES else None
+        gradients = device == "cpu" and self.training and torch.is_grad_enabled()
         return _Depthwise.apply if gradients and self.dilation[0] <= MAX_DILATION else None
 
 
 @cache
 def _on_gpu() -> Convolution | None:
-    """Triton's, where it is installed: torch for CUDA brings it on Linux."""
+    """Triton's kernels, where it is installed (torch for CUDA brings it on Linux) and works."""
     try:
         from ioebss.trainer.networks.depthwise_gpu import depthwise
-    except ImportError:
-        return None
-    return depthwise
+    except ImportError as error:
+        return _left_to_pytorch(error)
+    return _tried(depthwise, "cuda")
+
+
+def _tried(compute: Convolution, device: str) -> Convolution | None:
+    """The function, if it works on a pixel: Triton compiles what launches its kernels with a C
+    compiler and Python's headers, which a slim machine does not have."""
+    try:
+        with torch.no_grad():
+            one = torch.ones(1, 1, 1, 1, device=device)
+            compute(one, torch.ones(1, 1, 3, 3, device=device), 1, 1)
+    except Exception as error:  # libraries' own errors share no base class but Exception
+        return _left_to_pytorch(error)
+    return compute
+
+
+def _left_to_pytorch(error: Exception) -> None:
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    logger.warning("depthwise convolutions are PyTorch's own, and slower: Triton: %s", reason)
 
 
 class _Depthwise(torch.autograd.Function):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "error.h"
 
@@ -10,10 +11,9 @@ namespace {
 
 constexpr int kMany = 1000;
 
-// Times that the work was done before it is recorded, as in runtime/gpu/recording.py.
-bool is_recorded_after(int times) { return times == 1 || times == 4 || times == 16 || times == 64; }
-
 }  // namespace
+
+bool is_recorded_after(int times) { return times == 1 || times == 4 || times == 16 || times == 64; }
 
 void Recording::run(const std::function<void()> &work, const Stream &stream) {
     if (recordable_ && is_recorded_after(done_)) {
@@ -34,22 +34,22 @@ void Recording::forget() {
 
 // Recording ends in any case, or the stream could never be used again.
 void Recording::record(const std::function<void()> &work, const Stream &stream) {
-    graph_.reset();
-    std::exception_ptr failure;
     try {
         driver_.begin_capture(stream);
+        std::exception_ptr failure;
         try {
             work();
         } catch (...) {
             failure = std::current_exception();
         }
-        graph_ = driver_.end_capture(stream);
+        Graph made = driver_.end_capture(stream);
         if (failure != nullptr) {
             std::rethrow_exception(failure);
         }
+        graph_ = std::move(made);
     } catch (const Error &) {
-        forget();
-        recordable_ = false;
+        // A graph that was recorded before is still right: only the first failure is final.
+        recordable_ = static_cast<bool>(graph_);
     }
 }
 

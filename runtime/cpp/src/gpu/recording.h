@@ -8,8 +8,13 @@
 
 namespace ioebss::core {
 
-// The work of one kind: done plainly the first time, as libraries want it, recorded the second
-// time, and played from then on. Where it cannot be recorded it is done plainly always.
+// Whether work that was done so many times is recorded before the next: as in
+// runtime/gpu/recording.py.
+bool is_recorded_after(int times);
+
+// The work of one kind: done plainly the first time, as libraries want it, recorded before the
+// times that `is_recorded_after` names, and played in between. Where it cannot be recorded at all
+// it is done plainly always; where a later recording fails, the one before is played on.
 class Recording {
   public:
     Recording(const Driver &driver, bool recordable) : driver_(driver), recordable_(recordable) {}
