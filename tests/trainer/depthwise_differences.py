@@ -22,7 +22,7 @@ CASES = [  # kernel, stride, dilation, channels, height, width
     (3, 1, 6, 3, 10, 10),
     (5, 1, 1, 70, 6, 6),
     (5, 2, 1, 70, 8, 8),
-    (5, 1, 2, 3, 9, 9),
+    (5, 1, 2, 3, 19, 21),  # several steps of each part
     (3, 1, 1, 1, 5, 6),
     (5, 2, 1, 4, 1, 1),
 ]

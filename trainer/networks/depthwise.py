@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,8 @@ class DepthwiseConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, channels, H / stride, W / stride), rounded up."""
         device = input.device.type
-        x, weight = input, cast(Tensor, self.weight)
+        x: Tensor = input
+        weight: Tensor = self.weight
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
             x, weight = x.to(dtype), weight.to(dtype)
@@ -66,7 +67,8 @@ def _on_gpu() -> Convolution | None:
     try:
         from ioebss.trainer.networks.depthwise_gpu import depthwise
     except ImportError as error:
-        return _left_to_pytorch(error)
+        _warn(error)
+        return None
     return _tried(depthwise, "cuda")
 
 
@@ -78,11 +80,12 @@ def _tried(compute: Convolution, device: str) -> Convolution | None:
             one = torch.ones(1, 1, 1, 1, device=device)
             compute(one, torch.ones(1, 1, 3, 3, device=device), 1, 1)
     except Exception as error:  # libraries' own errors share no base class but Exception
-        return _left_to_pytorch(error)
+        _warn(error)
+        return None
     return compute
 
 
-def _left_to_pytorch(error: Exception) -> None:
+def _warn(error: Exception) -> None:
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     logger.warning("depthwise convolutions are PyTorch's own, and slower: Triton: %s", reason)
 

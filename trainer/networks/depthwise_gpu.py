@@ -52,7 +52,7 @@ class _Depthwise(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, taps = ctx.saved_tensors
         grad = grads[0].contiguous(memory_format=torch.channels_last)
@@ -111,7 +111,7 @@ def _launch(
     """
     count, channels, height, width = over.shape
     sizes = (count * height * width, channels, height, width, other.shape[2], other.shape[3])
-    with torch.cuda.device_of(over):
+    with torch.cuda.device_of(over):  # type: ignore[no-untyped-call]
         program[grid](
             *tensors,
             *sizes,
