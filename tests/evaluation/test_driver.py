@@ -37,6 +37,12 @@ def instances(voc_tree: Path) -> list[Instance]:
     return list_instances(open_dataset([voc_tree], "test_voc"))
 
 
+@pytest.fixture(autouse=True)
+def importable(monkeypatch) -> None:
+    """Processes that are spawned import the classes of this file by its name, from the checkout."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+
+
 def measure(job: driver.Job, instances: list[Instance], folder: Path, jobs: int = 1) -> None:
     folder.mkdir(exist_ok=True)
     with ExitStack() as stack:

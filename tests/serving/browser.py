@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +97,13 @@ class Screen:
         columns = (self.left + (np.arange(self.width) + 0.5) * self.scale).astype(int)
         rows = (self.top + (np.arange(self.height) + 0.5) * self.scale).astype(int)
         return np.asarray(seen, np.int16)[rows[:, None], columns[None]]
+
+    def shows(self, picture: NDArray[np.int16], seconds: float = 10) -> None:
+        """Waits until this is what is seen; a busy machine takes a while to draw."""
+        end = time.monotonic() + seconds
+        while not np.array_equal(self.picture(), picture) and time.monotonic() < end:
+            self.page.wait_for_timeout(50)
+        np.testing.assert_array_equal(self.picture(), picture)
 
     def tinted(self, photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where the picture is nearer to the mask's colour over the photo than to the photo."""

@@ -347,8 +347,7 @@ def test_touch_on_a_small_screen(open_cat: Open, masks: list[np.ndarray]) -> Non
     assert screen.clicks() == 2  # two fingers zoom, they do not click
     assert (np.abs(screen.picture() - before).max(2) > 30).mean() > 0.2
     page.get_by_role("button", name="Show the whole photo").tap()
-    screen.settled()
-    np.testing.assert_array_equal(screen.picture(), before)
+    screen.shows(before)
 
 
 # The state of the page's session, as the service knows it.
@@ -367,6 +366,7 @@ def pinch(page: Page, middle: tuple[float, float]) -> None:
         points = [{"x": x - spread, "y": y, "id": 0}, {"x": x + spread, "y": y, "id": 1}]
         tools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     tools.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(500)  # Chromium may take a tap at once for a part of the gesture
 
 
 def test_mouse_zoom_and_pan_keep_the_pixel_under_the_cursor(open_cat: Open) -> None:

@@ -15,6 +15,8 @@ import onnxruntime
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
+from ioebss.backends.onnxruntime_graph import EXACT_8_BITS
+
 
 def read_config(folder: Path) -> Any:
     return text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
@@ -30,8 +32,10 @@ class Servicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[m
             version = max(int(path.name) for path in folder.iterdir() if path.name.isdigit())
             file = folder / str(version) / config.default_model_filename
             self.configs[config.name] = config
+            options = onnxruntime.SessionOptions()
+            options.add_session_config_entry(*EXACT_8_BITS)  # or processors differ in 8 bits
             self.sessions[config.name] = onnxruntime.InferenceSession(
-                str(file), providers=["CPUExecutionProvider"]
+                str(file), options, providers=["CPUExecutionProvider"]
             )
 
     def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802

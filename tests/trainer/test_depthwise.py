@@ -82,7 +82,6 @@ def test_what_a_gpu_uses(monkeypatch: pytest.MonkeyPatch) -> None:
         for dtype in (torch.float16, torch.bfloat16, torch.float32):
             assert layer._fast("cuda", dtype) is kernels
         assert layer._fast("cuda", torch.float64) is None, "it would be added up in float32"
-        assert layer._fast("mps", torch.float32) is None
 
 
 def test_kernels_that_cannot_be_launched_are_not_used(caplog: pytest.LogCaptureFixture) -> None:

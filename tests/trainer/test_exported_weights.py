@@ -111,7 +111,6 @@ def test_what_is_known_of_its_training_is_handed_on(tmp_path: Path) -> None:
         "sha256": sha256_of(path),
         "photos_seen": 7,
         "updates": 3,
-        "start": None,
     }
 
 

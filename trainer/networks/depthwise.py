@@ -41,6 +41,8 @@ class DepthwiseConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, channels, H / stride, W / stride), rounded up."""
         device = input.device.type
+        if device not in ("cpu", "cuda"):  # the meta device knows no autocast
+            return super().forward(input)
         x: Tensor = input
         weight: Tensor = self.weight
         if torch.is_autocast_enabled(device):
@@ -57,7 +59,7 @@ class DepthwiseConv2d(nn.Conv2d):
         gradient is needed: validation and the rounds that only click are part of training."""
         if device == "cuda":
             return _on_gpu() if dtype in GPU_DTYPES else None
-        gradients = device == "cpu" and self.training and torch.is_grad_enabled()
+        gradients = self.training and torch.is_grad_enabled()
         return _Depthwise.apply if gradients and self.dilation[0] <= MAX_DILATION else None
 
 
