@@ -34,8 +34,8 @@ class OnnxRuntime : public Backend {
         check(api().CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, memory_.out()));
         check(api().CreateSessionOptions(settings.out()));
         check(api().SetSessionLogSeverityLevel(settings.get(), ORT_LOGGING_LEVEL_FATAL));
-        // x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: weights are made
-        // unsigned there. Elsewhere this changes nothing.
+        // x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: weights are
+        // made unsigned there. Elsewhere this changes nothing.
         check(api().AddSessionConfigEntry(settings.get(), "session.x64quantprecision", "1"));
         if (options.threads > 0) {
             check(api().SetIntraOpNumThreads(settings.get(), options.threads));
