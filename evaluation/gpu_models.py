@@ -220,7 +220,7 @@ def network_of(model: str) -> ClickModel:
     made = ClickModel(load_recipe(model).network).eval()
     if model == "default":
         begin_with_exported(made, BUNDLED, ())
-    return made.eval()
+    return made
 
 
 def on_gpu(model: ClickModel) -> torch.nn.Module:
