@@ -16,6 +16,8 @@ import pytest
 
 pytest.importorskip("ray.serve", reason='ray is not installed: pip install "ioebss[ray]"')
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Where others work too a proxy takes longer to start than the 5 s after which Ray kills it.
+os.environ["RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S"] = "60"
 
 import ray
 from ray import serve

@@ -40,6 +40,15 @@ def _round_channels(channels: int, width: float) -> int:
     return rounded + 8 if rounded < 0.9 * scaled else rounded
 
 
+class ReLU6(nn.ReLU6):
+    """min(max(x, 0), 6). The same under an exporter, in one operation that it need not take apart:
+    that took a third of the time of an export."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Of the input's shape."""
+        return input.clamp(0, 6) if torch.compiler.is_exporting() else super().forward(input)
+
+
 class ConvBN(nn.Sequential):
     """Convolution and batch normalisation with TensorFlow's constants, ReLU6 unless linear.
 
@@ -67,7 +76,7 @@ class ConvBN(nn.Sequential):
             nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.01),
         ]
         if not linear:
-            layers.append(nn.ReLU6(inplace=True))
+            layers.append(ReLU6(inplace=True))
         super().__init__(*layers)
 
 
