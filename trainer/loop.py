@@ -36,7 +36,14 @@ from ioebss.trainer.report import Row, write_report
 from ioebss.trainer.rounds import RoundState
 from ioebss.trainer.samples import ClickSamples
 from ioebss.trainer.stages import held_back
-from ioebss.trainer.validation import CLICKS, validate, validate_pairs, validation_targets
+from ioebss.trainer.validation import (
+    CLICKS,
+    PAIRS_IOU,
+    score,
+    validate,
+    validate_pairs,
+    validation_targets,
+)
 
 MEASURED_SAMPLES = 128  # for the normalisation statistics of an exported model
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -96,7 +103,6 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=options.autocast == "fp16")
         self.loss_sum, self.loss_count = 0.0, 0
         self.rows: list[Row] = []
-        self.best = -1.0
         if resuming:
             self._resume()
         self.parallel: nn.Module = self.model
@@ -267,7 +273,7 @@ class Trainer:
         ious = validate(model, self.targets, self.recipe, self.world)
         row = {f"iou_{k + 1}": iou for k, iou in enumerate(ious)}
         if self.recipe.clicks.draws_pairs:
-            row["pairs_iou"] = validate_pairs(model, self.targets, self.recipe, self.world)
+            row[PAIRS_IOU] = validate_pairs(model, self.targets, self.recipe, self.world)
         return row
 
     def _finish_epoch(self, validated: Row) -> None:
@@ -279,13 +285,14 @@ class Trainer:
             "photos_per_second": self.photos_per_second,
             **validated,
         }
+        better = all(score(row) > score(former) for former in self.rows)
         self.rows.append(row)
         self.epoch += 1
         self.iteration, self.loss_sum, self.loss_count = 0, 0.0, 0
         text = ", ".join(f"{validated[f'iou_{k}']:.4f} after {k}" for k in range(1, CLICKS + 1))
+        if PAIRS_IOU in validated:
+            text += f", {validated[PAIRS_IOU]:.4f} with random pairs"
         self.progress.say(f"epoch {self.epoch}: loss {row['loss']:.4f}, validation IoU {text}")
-        better = validated[f"iou_{CLICKS}"] > self.best
-        self.best = max(self.best, validated[f"iou_{CLICKS}"])
         if self.world.first:
             if better:
                 self._save_weights(row)
@@ -323,7 +330,6 @@ class Trainer:
                 "updates": self.updates,
                 "processes": self.world.size,
                 "loss": [self.loss_sum, self.loss_count],
-                "best": self.best,
                 "scaler": self.scaler.state_dict(),
                 "rows": self.rows,
             }
@@ -375,7 +381,7 @@ class Trainer:
                     for k, v in saved.items()
                 }
         self.epoch, self.iteration = state["epoch"], state["iteration"]
-        self.updates, self.best = state["updates"], state["best"]
+        self.updates = state["updates"]
         self.start = state.get("start")
         if self.world.first:  # the sum is the first process's own
             self.loss_sum, self.loss_count = state["loss"]

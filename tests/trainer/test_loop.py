@@ -17,7 +17,7 @@ from ioebss.errors import ModelError
 from ioebss.export.graph import export_graph
 from ioebss.manifest import CHANNELS, Manifest, sha256_of, write_manifest
 from ioebss.progress import Progress
-from ioebss.trainer import checkpoint, model
+from ioebss.trainer import checkpoint, loop, model
 from ioebss.trainer.distributed import World
 from ioebss.trainer.loop import Trainer
 from ioebss.trainer.model import ClickModel
@@ -202,3 +202,22 @@ def test_a_start_of_another_network_is_refused(
     with pytest.raises(ModelError, match="another network: Unexpected") as caught:
         make_trainer(recipe, start=folder)
     assert len(str(caught.value)) < len(str(tmp_path)) + 400, "not a list of 500 names"
+
+
+@pytest.mark.parametrize(("pairs", "best"), [(2, 2), (0, 3)])
+def test_weights_are_chosen_by_the_clicks_that_are_trained_on(
+    recipe: Recipe,
+    make_trainer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pairs: int,
+    best: int,
+) -> None:
+    with_pairs, after_three = iter([0.3, 0.6, 0.5]), iter([0.4, 0.4, 0.7])
+    monkeypatch.setattr(loop, "validate_pairs", lambda *_: next(with_pairs))
+    monkeypatch.setattr(loop, "validate", lambda *_: [0.9, 0.9, next(after_three)])
+    clicks = replace(recipe.clicks, pairs=pairs, later=0)
+    optimisation = replace(recipe.optimisation, epochs=3)
+    make_trainer(replace(recipe, clicks=clicks, optimisation=optimisation)).run()
+    state = json.loads((tmp_path / "run" / "weights.json").read_text())
+    assert state["validation"]["epoch"] == best

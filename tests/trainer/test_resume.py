@@ -67,7 +67,6 @@ def test_killed_twice_and_resumed_equals_unbroken(
         assert not different
         assert its_state["updates"] == other_state["updates"]
     assert state_of(unbroken)["updates"] == 2 * 8 * 2  # epochs, iterations, rounds
-    assert state_of(unbroken)["best"] == state_of(broken)["best"]
     lines = [(run / "log.csv").read_text().splitlines() for run in (unbroken, broken)]
     assert [len(rows) for rows in lines] == [3, 3]
     # The same command on a finished run has nothing left to do; another recipe is refused.
