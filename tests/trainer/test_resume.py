@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from ioebss.trainer import checkpoint
+from ioebss.trainer.validation import score
 
 TIMEOUT = 120
 
@@ -67,6 +68,8 @@ def test_killed_twice_and_resumed_equals_unbroken(
         assert not different
         assert its_state["updates"] == other_state["updates"]
     assert state_of(unbroken)["updates"] == 2 * 8 * 2  # epochs, iterations, rounds
+    scores = [[score(row) for row in state_of(run)["rows"]] for run in (unbroken, broken)]
+    assert scores[0] == scores[1] and len(scores[0]) == 2
     lines = [(run / "log.csv").read_text().splitlines() for run in (unbroken, broken)]
     assert [len(rows) for rows in lines] == [3, 3]
     # The same command on a finished run has nothing left to do; another recipe is refused.
