@@ -70,9 +70,11 @@ export class Service {
   }
 
   async #request(method, path, options) {
+    const sent = this.token;
     const response = await this.#fetch(method, path, options);
     if (response.ok) return response;
-    if (response.status === 401 && (await this.#newToken())) {
+    // A refusal may come after another request's has been answered with a better token.
+    if (response.status === 401 && (sent !== this.token || (await this.#newToken()))) {
       return this.#request(method, path, options);
     }
     throw await failure(response);

@@ -457,3 +457,21 @@ def test_without_the_token_the_page_asks_for_it(
     page.fill("#token", token)
     page.click("#token-dialog button")
     assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
+
+
+def test_a_refusal_that_comes_late_does_not_ask_for_the_token_again(
+    new_page: Callable[..., Page], address: str
+) -> None:
+    """The page asks for state and photo at once; the photo's refusal comes after the answer."""
+    base, _, fragment = address.partition("#")
+    token = fragment.partition("token=")[2].partition("&")[0]
+    page = new_page()
+    held: list[Route] = []
+    page.route("**/photo", lambda route: held.append(route), times=1)
+    page.goto(f"{base}#{fragment.replace(token, 'wrong-wrong-wrong-wrong')}")
+    page.fill("#token", token)
+    with page.expect_response(lambda response: response.ok and "/sessions/" in response.url):
+        page.click("#token-dialog button")
+    held[0].continue_()
+    assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
+    expect(page.locator("#token-dialog")).to_be_hidden()
