@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader
 from ioebss.errors import ModelError, UsageError
 from ioebss.progress import Progress
 from ioebss.trainer import checkpoint
+from ioebss.trainer.autocast import autocast_dtype
 from ioebss.trainer.averaging import AveragedWeights
 from ioebss.trainer.datasets.scene import SceneDataset
 from ioebss.trainer.distributed import World
@@ -46,7 +47,6 @@ from ioebss.trainer.validation import (
 )
 
 MEASURED_SAMPLES = 128  # for the normalisation statistics of an exported model
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -100,7 +100,9 @@ class Trainer:
         self.optimizer: torch.optim.Optimizer = _OPTIMIZERS[options.optimizer](
             self.model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
         )
-        self.scaler = torch.amp.GradScaler(world.device.type, enabled=options.autocast == "fp16")
+        self.half_precision = autocast_dtype(options.autocast, world.device)
+        scaled = self.half_precision == torch.float16
+        self.scaler = torch.amp.GradScaler(world.device.type, enabled=scaled)
         self.loss_sum, self.loss_count = 0.0, 0
         self.rows: list[Row] = []
         if resuming:
@@ -231,7 +233,7 @@ class Trainer:
         return state.inputs(self.recipe.network.in_channels)
 
     def _autocast(self) -> torch.autocast:
-        dtype = _AUTOCAST.get(self.recipe.optimisation.autocast)
+        dtype = self.half_precision
         return torch.autocast(self.world.device.type, dtype, enabled=dtype is not None)
 
     def _dropout_seed(self, group_index: int) -> int:

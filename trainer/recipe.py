@@ -83,7 +83,7 @@ class OptimisationRecipe:
         batch: photos per process and backward pass.
         accumulate: backward passes per update.
         ema: decay of the averaged weights that are validated and exported; 0 for none.
-        autocast: "none", "bf16" or "fp16".
+        autocast: "none", "bf16" or "fp16"; float32 on CPUs that have no fast arithmetic for it.
         staged: FCN-8s is trained as FCN-32s for a third of the epochs, as FCN-16s for another.
     """
 
