@@ -38,7 +38,8 @@ class Limits:
     pixels: float | None = None
 
 
-# By the precision of the candidate. Those of fp32 are what `verify` demands of a fresh export.
+# By the precision of the candidate. Those of fp32 are what `verify` demands of a fresh export; it
+# can also measure how much float32 rounds in the PyTorch model.
 LIMITS = {
     "fp32": Limits(mean_iou=0.99, worst_iou=0.99, logit=1e-3, pixels=1e-4),
     "fp16": Limits(mean_iou=0.995, worst_iou=0.98),

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from ioebss.export.export import export_model
 from ioebss.export.graph import DeployedModel
 from ioebss.export.verify import Thresholds, photos_in, verify
 from ioebss.export.weights import load_trained
-from ioebss.manifest import read_manifest
+from ioebss.manifest import read_manifest, sha256_of
 from ioebss.progress import Progress
 from ioebss.windows import Zoom
 
@@ -120,11 +121,36 @@ def test_a_graph_that_differs_is_not_handed_over(
 def test_every_threshold_is_judged(run: Path, exported: Path) -> None:
     trained = load_trained(run)
     reference = DeployedModel(trained.model).eval()
-    limits = Thresholds(logit=0.0, pixels=-1.0, iou=1.1)
+    limits = Thresholds(logit=0.0, roundings=0.0, pixels=-1.0, iou=1.1)
     photos = photos_in(None)[:1]
     proof = verify(reference, exported, read_manifest(exported), photos, QUIET, limits)
     assert len(proof.failures) == 3
     assert proof.masks == 7  # five clicks, and a batch of two
+
+
+@pytest.mark.parametrize(("stretch", "right"), [(1.0, True), (1.0003, False)])
+def test_a_logit_may_differ_by_what_float32_rounds(
+    run: Path, exported: Path, tmp_path: Path, stretch: float, right: bool
+) -> None:
+    """Logits 10,000 times as large, in both, round by 10,000 times as much; 0.03 % is an error."""
+    model = load_trained(run).model
+    with torch.no_grad():
+        for parameter in model.network.classifier.parameters():
+            parameter *= 1e4
+    graph = onnx.load(exported)
+    for initializer in graph.graph.initializer:
+        if ".classifier." in initializer.name:
+            values = numpy_helper.to_array(initializer) * np.float32(1e4 * stretch)
+            initializer.CopyFrom(numpy_helper.from_array(values, initializer.name))
+    path = tmp_path / "large.onnx"
+    onnx.save(graph, path)
+    manifest = replace(read_manifest(exported), sha256=sha256_of(path))
+    reference = DeployedModel(model).eval()
+    proof = verify(reference, path, manifest, photos_in(None)[:1], QUIET)
+    assert proof.logit > Thresholds().logit
+    assert 0 < proof.rounding < 1
+    assert (proof.logit < 4 * proof.rounding) == right
+    assert [failure[:15] for failure in proof.failures] == ([] if right else ["a logit differs"])
 
 
 def test_the_manifest_names_the_runs_before(run: Path, tmp_path: Path) -> None:
