@@ -165,6 +165,10 @@ def convergence_command(arguments: argparse.Namespace) -> None:
     """Runs the command; see `run_convergence`."""
     if arguments.workers < 0:
         raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
+    if not arguments.checkpoint_every >= 0:  # 0: after every iteration
+        raise UsageError(
+            f"--checkpoint-every {arguments.checkpoint_every}: give seconds, 0 or more"
+        )
     try:
         from ioebss.trainer.recipe import load_recipe
     except ImportError as error:

@@ -63,11 +63,15 @@ def format_convergence(curves: Sequence[Curve]) -> str:
 def _table(curves: Sequence[Curve], measure: str, title: str) -> str:
     kinds = _kinds(curves)
     seeds = [", ".join(str(c.seed) for c in curves if c.kind == kind) for kind in kinds]
-    heads = [f"{kind} (seeds {listed})" for kind, listed in zip(kinds, seeds, strict=True)]
+    heads = [
+        f"{kind} (seed{'s' * (',' in listed)} {listed})"
+        for kind, listed in zip(kinds, seeds, strict=True)
+    ]
     compared = len(kinds) == 2
     heads += ["difference of the first to the second, per seed"] * compared
+    spread = ", mean ± standard deviation over seeds" if len(curves) > len(kinds) else ""
     lines = [
-        f"Validation IoU {title}, mean ± standard deviation over seeds:\n",
+        f"Validation IoU {title}{spread}:\n",
         f"| iterations | {' | '.join(heads)} |",
         f"|---|{'---|' * len(heads)}",
     ]
@@ -96,6 +100,10 @@ def _difference(curves: Sequence[Curve], measure: str, place: int) -> str:
     if not found.size:
         return ""
     return f"{found.mean():+.4f} ({found.min():+.4f} to {found.max():+.4f})"
+
+
+def _count(seeds: int) -> str:
+    return "1 seed" if seeds == 1 else f"{seeds} seeds"
 
 
 def _kinds(curves: Sequence[Curve]) -> list[str]:
@@ -146,11 +154,12 @@ def _draw(path: Path, curves: Sequence[Curve]) -> None:
             values = _values(curves, kind, measure)
             mean, spread = values.mean(0), values.std(0, ddof=min(1, len(values) - 1))
             iterations, colour = _iterations(curves), f"C{number}"
-            label = f"{kind} ({len(values)} seeds)"
+            label = f"{kind} ({_count(len(values))})"
             axes.plot(iterations, mean, marker=".", color=colour, label=label)
             axes.fill_between(iterations, mean - spread, mean + spread, alpha=0.2, color=colour)
         axes.set(title=MEASURES[measure], xlabel="iterations")
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("validation mean IoU, standard deviation over seeds")
+    spread = ", standard deviation over seeds" if len(curves) > len(_kinds(curves)) else ""
+    panels[0].set_ylabel(f"validation mean IoU{spread}")
     panels[0].legend(fontsize=8)
     figure.savefig(path, dpi=120)

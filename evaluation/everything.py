@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from ioebss.evaluation.protocol import CENTRE, RANDOM, TRIMAP, Pointing, TrimapS
 from ioebss.evaluation.speed_run import SpeedPlan
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
+
+ACCURACY, SPEED, CONVERGENCE = ORDER = ("accuracy", "speed", "convergence")
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,13 @@ def takes_trimaps(candidate: Candidate) -> bool:
     return isinstance(candidate.open().open(photo), TrimapSession)
 
 
-def write_document(out: Path, parts: Sequence[Callable[[], str]]) -> str:
+def write_document(out: Path, parts: Mapping[str, Callable[[], str]]) -> str:
     """Writes `OUT/results.md`, anew after every part, so that a run that is stopped leaves what it
-    has.
+    has. Parts that other runs left in `OUT/parts` stay in it.
 
     Args:
-        parts: each measures something and returns Markdown.
+        parts: by name; each measures something and returns Markdown. Names begin with one of
+            `ORDER`, by which and then by name they come in the document.
 
     Returns:
         The whole text.
@@ -150,10 +153,13 @@ def write_document(out: Path, parts: Sequence[Callable[[], str]]) -> str:
         OutputError: it cannot be written.
         IoebssError: whatever a part raises.
     """
-    make_folder(out)
-    text = "# Results\n"
-    for part in parts:
-        text = f"{text}\n{part()}"
+    folder = out / "parts"
+    make_folder(folder)
+    text = ""
+    for name, part in parts.items():
+        _write(folder / f"{name}.md", part())
+        found = [path for kind in ORDER for path in sorted(folder.glob(f"{kind}*.md"))]
+        text = "\n".join(["# Results\n", *(path.read_text("utf-8") for path in found)])
         _write(out / "results.md", text)
     return text
 

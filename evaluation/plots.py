@@ -25,7 +25,6 @@ def plot_iou_over_clicks(path: Path, measurements: Sequence[Measurement], title:
     # The object interface: pyplot would keep figures alive and look for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
     ious = np.array([m.course.ious for m in measurements])
     means = [estimate(column) for column in ious.T]
@@ -45,7 +44,7 @@ def plot_iou_over_clicks(path: Path, measurements: Sequence[Measurement], title:
         xlim=(0.5, len(clicks) + 0.5),
         ylim=(0, 1),
     )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xticks(_ticks(len(clicks)))
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
@@ -65,7 +64,6 @@ def plot_methods(path: Path, measured: Mapping[str, Sequence[Measurement]], titl
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -81,7 +79,14 @@ def plot_methods(path: Path, measured: Mapping[str, Sequence[Measurement]], titl
         label = f"{name} (n={len(ious)})"
         axes.plot(clicks, [m.mean for m in means], marker=".", color=colour, label=label)
     axes.set(title=title, xlabel="clicks", ylabel="mean IoU, 95 % interval", ylim=(0, 1))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xticks(_ticks(max(len(m[0].course.ious) for m in measured.values())))
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     axes.grid(alpha=0.3)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
+
+
+def _ticks(clicks: int) -> list[int]:
+    """The first click, every fifth, and the last; every one of a few."""
+    if clicks <= 10:
+        return list(range(1, clicks + 1))
+    return sorted({1, *range(5, clicks + 1, 5), clicks})

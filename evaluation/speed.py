@@ -86,8 +86,9 @@ def measure_clicks(
         subjects: by name and side of the photo in pixels.
         foreign: what to compare with, by name.
         repeats: sessions per subject, and runs of the graphs; one more warms up.
-        budget: seconds for each subject; one that has used them up sits the other rounds out, and
-            one that has used them up while warming up keeps those times: it has no others.
+        budget: seconds for each subject. One that has used them up makes one later click at least
+            in the session it is in, sits the other rounds out, and keeps the times of warming up
+            if it has no others.
 
     Returns:
         By subject, and by name of the graphs.
@@ -101,7 +102,7 @@ def measure_clicks(
         for repeat in range(repeats + 1):
             for key, subject in subjects.items():
                 if clicks[key].spent < budget:
-                    _one_session(subject, repeat, clicks[key])
+                    _one_session(subject, repeat, clicks[key], budget)
                     if repeat == 0 and clicks[key].spent < budget:
                         clicks[key] = ClickTimes(spent=clicks[key].spent)
             for name, times_of_graph in graphs.items():
@@ -149,9 +150,10 @@ def timed_click(
     return 1e3 * (time.perf_counter() - started)
 
 
-def _one_session(subject: Subject, seed: int, times: ClickTimes) -> None:
+def _one_session(subject: Subject, seed: int, times: ClickTimes, budget: float) -> None:
     rng = np.random.default_rng(seed)
     started = time.perf_counter()
+    end = started + budget - times.spent
     session = subject.method.open(subject.photo)
     timed_click(session, subject.photo, 0, rng)
     times.first.values.append(1e3 * (time.perf_counter() - started))
@@ -164,6 +166,8 @@ def _one_session(subject: Subject, seed: int, times: ClickTimes) -> None:
         if timing is not None:
             for stage in STAGES[1:]:
                 times.stages[stage].values.append(_stage(timing, stage))
+        if time.perf_counter() > end:
+            break
     times.spent += time.perf_counter() - started
 
 

@@ -20,6 +20,7 @@ from ioebss.progress import Progress
 from ioebss.segmenter import Segmenter
 
 WHOLE = "whole photo"
+PLANES_REPEATS = 20  # they cost next to nothing, and of two times one may be an outlier
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def measure_speed(
         "memory_mib": _memory({n: c for n, (c, _) in middle.items()}, photos, plan, progress),
         "resolution": _against_resolution(plan, candidates, photos, progress),
         "growth": _against_clicks({n: m for n, (_, m) in middle.items()}, photos, plan, progress),
-        "planes": measure_planes(plan.sides, plan.clicks, plan.repeats, progress),
+        "planes": measure_planes(plan.sides, plan.clicks, PLANES_REPEATS, progress),
     }
 
 
@@ -178,10 +179,10 @@ def _against_resolution(
                 for name, candidate in variants(candidates, plan.sizes, side).items()
                 if name not in finished
             }
-            times, _ = measure_clicks(left, {}, 1, plan.budget / 4, quiet)
+            times, _ = measure_clicks(left, {}, 1, plan.budget, quiet)
             for (name, _), taken in times.items():
                 result.setdefault(name, {})[side] = round(taken.later.median, 3)
-                if taken.spent >= plan.budget / 4:
+                if taken.spent >= plan.budget:
                     finished.add(name)
             advance(f"{side} pixels")
     return result

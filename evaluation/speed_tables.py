@@ -8,9 +8,10 @@ from typing import Any
 from ioebss.evaluation import paper
 from ioebss.evaluation.planes_speed import KINDS
 from ioebss.evaluation.speed import STAGES
-from ioebss.evaluation.tables import NONE, markdown
+from ioebss.evaluation.tables import NONE, markdown, source
 
 Row = Mapping[str, Any]
+USED_UP = f"`{NONE}`: not reached, the method had used up its seconds before."
 
 
 def format_speed(measured: Mapping[str, Any]) -> str:
@@ -18,16 +19,17 @@ def format_speed(measured: Mapping[str, Any]) -> str:
     threads = measured["threads"] or "as each engine chooses"
     conditions = (
         f"{measured['device']}; threads of each network: {threads}, of OpenCV: "
-        f"{measured['cpu_threads_of_opencv']}; commit {measured['commit']}. Milliseconds; methods "
+        f"{measured['cpu_threads_of_opencv']}; {source(measured)}. Milliseconds; methods "
         "took turns. The first click includes opening the photo."
     )
     parts = ["## Speed", conditions, _sides(measured["clicks"]), "Where the time goes:"]
     parts += [_stages(measured["clicks"]), _memory(measured["memory_mib"])]
     if measured["graphs"]:
         parts += ["Other systems' graphs alone:", _graphs(measured["graphs"], measured["clicks"])]
-    parts += ["Cost against resolution (a later click, median):"]
-    parts += [_curves(measured["resolution"], "pixels"), "Cost against clicks (the k-th click):"]
-    parts += [_curves(measured["growth"], "clicks"), "Click planes alone:"]
+    parts += ["Cost against resolution (a later click, median). " + USED_UP]
+    parts += [_curves(measured["resolution"], "{} pixels")]
+    parts += ["Cost against clicks (the k-th click on one photo). " + USED_UP]
+    parts += [_curves(measured["growth"], "click {}"), "Click planes alone:"]
     parts += [_planes(measured["planes"])]
     return "\n\n".join(parts) + "\n"
 
@@ -83,13 +85,13 @@ def _graphs(graphs: Mapping[str, Row], rows: Sequence[Row]) -> str:
     )
 
 
-def _curves(curves: Mapping[str, Mapping[int, float]], unit: str) -> str:
+def _curves(curves: Mapping[str, Mapping[int, float]], head: str) -> str:
     points = sorted({point for curve in curves.values() for point in curve})
     rows = [
         [name, *(f"{curve[p]:.1f}" if p in curve else NONE for p in points)]
         for name, curve in curves.items()
     ]
-    return markdown(["method", *(f"{point} {unit}" for point in points)], rows)
+    return markdown(["method", *(head.format(point) for point in points)], rows)
 
 
 def _planes(rows: Sequence[Row]) -> str:

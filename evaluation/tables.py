@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ioebss.evaluation import paper
 from ioebss.evaluation.metrics import Estimate
@@ -76,16 +77,17 @@ def effort_table(summaries: Mapping[str, Summary]) -> str:
 
 
 def paper_table(summaries: Mapping[str, Summary]) -> str:
-    """Table 2 of the paper: each number beside the paper's own, where that is known here."""
+    """Table 2 of the paper: each number beside the paper's own, where that is known here. NoC is
+    the paper's measure only with its 20 clicks at most."""
     rows = []
     for name, s in summaries.items():
-        noc = s.targets[0.85].noc.mean
+        noc = f"{s.targets[0.85].noc.mean:.2f}" if s.max_clicks == paper.MAX_CLICKS else NONE
         rows.append(
             [
                 name,
                 mean_at(s.mean_iou, 20),
                 paper.known(paper.MEAN_IOU_20.get(name), 3),
-                f"{noc:.2f}",
+                noc,
                 paper.known(paper.NOC_85.get(name), 2),
                 mean_at(s.pixel_accuracy, 10),
                 paper.known(paper.PIXEL_ACCURACY_10.get(name), 3),
@@ -99,6 +101,17 @@ PAPER_NOTE = (
     "Beside the paper's numbers (its table 2), which are of its own network on VOC and random "
     "clicks; `ioebss` here is the bundled model."
 )
+
+
+def source(provenance: Mapping[str, Any]) -> str:
+    """Which IOEBSS measured: its commit, or where it is not run from a checkout its version.
+
+    Args:
+        provenance: as of `ioebss.provenance.provenance`.
+    """
+    if provenance["commit"]:
+        return f"commit {provenance['commit']}"
+    return f"IOEBSS {provenance['versions'].get('ioebss', 'of unknown version')}"
 
 
 def mean_at(values: Mapping[int, Estimate], clicks: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.errors import BackendError, MissingExtraError, UsageError
+from ioebss.errors import BackendError, MissingExtraError, ModelError, UsageError
 from ioebss.image_files import check_photo
 from ioebss.manifest import MAX_SIDE, Manifest
 from ioebss.session import Session
@@ -86,6 +86,10 @@ class CheckpointMethod:
         zoom: Zoom | None = None,
         device: str = "cpu",
     ) -> None:
+        if not run.exists():
+            raise ModelError(
+                f"{run} does not exist; give the folder of a training run, or a model file"
+            )
         try:
             import torch
 

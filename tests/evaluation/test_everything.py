@@ -48,7 +48,8 @@ def test_one_document_holds_all_tables(bench, monkeypatch, tmp_path, capsys) -> 
     for title in ("test_voc, centre", "test_voc, random", "test_voc, trimap", "Speed"):
         assert f"## {title}" in text
     assert "scaled down to 48 pixels, n = 2 objects" in text
-    assert "| tiny | - | not known here |" in text  # no 20 clicks, and not in the paper
+    # Not 20 clicks, and not in the paper.
+    assert "| tiny | - | not known here | - | not known here |" in text
     for line in text.splitlines():
         if line.startswith("!["):
             picture = tmp_path / "out" / line.partition("](")[2].rstrip(")")
@@ -71,8 +72,23 @@ def test_a_document_that_is_stopped_keeps_what_it_has(tmp_path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_document(tmp_path, [lambda: "one\n", fail])
+        write_document(tmp_path, {"accuracy-b": lambda: "one\n", "speed": fail})
     assert (tmp_path / "results.md").read_text() == "# Results\n\none\n"
+
+
+def test_a_document_keeps_the_parts_of_earlier_runs(tmp_path) -> None:
+    write_document(tmp_path, {"speed": lambda: "fast\n", "accuracy-b": lambda: "one\n"})
+    text = write_document(tmp_path, {"accuracy-a": lambda: "two\n", "accuracy-b": lambda: "new\n"})
+    assert text == "# Results\n\ntwo\n\nnew\n\nfast\n"
+    assert (tmp_path / "results.md").read_text() == text
+
+
+def test_every_list_is_looked_for_first(bench, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        bench("--skip", "convergence", "--split", "test_voc", "--split", "none")
+    assert stop.value.code == 1
+    error = capsys.readouterr().err
+    assert "none.txt is missing" in error and "measuring" not in error
 
 
 def test_what_takes_trimaps(tiny_model, monkeypatch) -> None:

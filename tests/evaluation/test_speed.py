@@ -27,6 +27,8 @@ from ioebss.evaluation.speed import (
     measure_clicks,
     measure_growth,
 )
+from ioebss.evaluation.speed_plots import plot_curves
+from ioebss.evaluation.tables import source
 from ioebss.evaluation.trade_off import read_accuracy
 from ioebss.manifest import read_manifest
 from ioebss.progress import Progress
@@ -85,10 +87,24 @@ class Slow:
 def test_a_slow_method_keeps_what_its_budget_allowed() -> None:
     subject = Subject(Slow(), np.zeros((8, 8, 3), np.uint8))
     clicks, _ = measure_clicks({("slow", 8): subject}, {}, 50, 0.1, QUIET)
-    assert len(clicks["slow", 8].first.values) == 1
+    assert len(clicks["slow", 8].first.values) == len(clicks["slow", 8].later.values) == 1
     assert set(clicks["slow", 8].as_json()) == {"first", "later"}
     grown = measure_growth(subject.method, subject.photo, (1, 3, 1000), 0.4)
     assert list(grown) == [1, 3]
+
+
+def test_curves_without_a_point_are_not_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "clicks.png"
+    plot_curves(path, {"fast": {10: 1.0, 20: 2.0}, "slow": {}}, "clicks")
+    assert path.stat().st_size > 5000
+    plot_curves(path, {"slow": {}}, "clicks")
+    assert not path.exists(), "the picture of another run"
+
+
+def test_a_table_names_the_version_where_there_is_no_commit() -> None:
+    known = {"commit": "a1b2", "versions": {"ioebss": "0.1.0"}}
+    assert source(known) == "commit a1b2"
+    assert source(known | {"commit": None}) == "IOEBSS 0.1.0"
 
 
 def test_the_first_click_is_not_mixed_with_the_second(monkeypatch) -> None:
