@@ -6,6 +6,7 @@ import argparse
 import importlib.metadata
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -34,7 +35,10 @@ def run_command(
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        # A second one would otherwise be a traceback of whatever Python does at its exit.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print(f"{parser.prog}: interrupted", file=sys.stderr, flush=True)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         raise SystemExit(130) from None
     except BrokenPipeError:  # the reader of our output went away: nothing to tell anyone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
