@@ -115,7 +115,9 @@ def run(arguments: argparse.Namespace) -> None:
     def accuracy(split: str) -> str:
         return "\n".join(accuracies.of_split(split, MIN_AREA))
 
-    parts = {f"{ACCURACY}-{split}": partial(accuracy, split) for split in splits}
+    parts: dict[str, Callable[[], str]] = {
+        f"{ACCURACY}-{split}": partial(accuracy, split) for split in splits
+    }
     if SPEED not in arguments.skip:
         parts[SPEED] = speed
     if learning is not None:
