@@ -23,7 +23,7 @@ from ioebss.evaluation.protocol import TRIMAP, Measurement
 from ioebss.evaluation.result_files import write_instances, write_result
 from ioebss.evaluation.run_table import run_table
 from ioebss.evaluation.summary import Summary, summarise
-from ioebss.evaluation.tables import PAPER_NOTE, clicks_table, effort_table, paper_table
+from ioebss.evaluation.tables import PAPER_NOTE, clicks_table, effort_table, paper_table, source
 from ioebss.progress import Progress
 
 
@@ -178,5 +178,5 @@ def _conditions(result: MethodResult) -> str:
         f"n = {result.summary.objects} objects; clicks: {protocol['click']}{seed}, at most "
         f"{protocol['max_clicks']}. Void pixels count nowhere; behind each mean its 95 % bootstrap "
         "interval over objects. "
-        f"{setup['device']}; commit {setup['commit']}."
+        f"{setup['device']}; {source(setup)}."
     )

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from urllib.parse import quote
 
 from ioebss.errors import DataError, MissingExtraError
 from ioebss.evaluation.accuracy import make_folder
@@ -39,10 +40,10 @@ DESCRIPTION = (
     "All tables and figures: accuracy by every protocol on every list, speed, and convergence; "
     "OUT/results.md puts them together. It takes hours; --quick takes minutes."
 )
-# A quick look at the learning: whether it runs, not what it shows.
 NOTHING_LEARNT = (
     " So short a training shows that it runs, not what it learns: IoU stays at or near 0."
 )
+# A quick look at the learning: whether it runs, not what it shows.
 QUICK_RECIPE = ["data.photos_per_epoch=16", "data.validation_photos=8", "optimisation.epochs=3"]
 
 
@@ -101,8 +102,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
 
     splits = [] if ACCURACY in arguments.skip else arguments.split or ["test_voc"]
-    for split in splits:
-        open_dataset(arguments.data, split)  # a wrong name is said before hours of another list
+    # All are opened at once: a wrong name is said before hours of another list.
+    datasets = {split: open_dataset(arguments.data, split) for split in splits}
     learning = None
     if CONVERGENCE not in arguments.skip:
         learning = prepare_convergence(arguments, QUICK_RECIPE if arguments.quick else [])
@@ -113,10 +114,10 @@ def run(arguments: argparse.Namespace) -> None:
         return time_all(folder, extent.speed, timed, SAMPLE, {}, [], progress)
 
     def accuracy(split: str) -> str:
-        return "\n".join(accuracies.of_split(split, MIN_AREA))
+        return "\n".join(accuracies.of_split(split, datasets[split], MIN_AREA))
 
     parts: dict[str, Callable[[], str]] = {
-        f"{ACCURACY}-{split}": partial(accuracy, split) for split in splits
+        f"{ACCURACY}-{quote(split, safe='')}": partial(accuracy, split) for split in splits
     }
     if SPEED not in arguments.skip:
         parts[SPEED] = speed

@@ -62,14 +62,11 @@ def format_convergence(curves: Sequence[Curve]) -> str:
 
 def _table(curves: Sequence[Curve], measure: str, title: str) -> str:
     kinds = _kinds(curves)
-    seeds = [", ".join(str(c.seed) for c in curves if c.kind == kind) for kind in kinds]
-    heads = [
-        f"{kind} (seed{'s' * (',' in listed)} {listed})"
-        for kind, listed in zip(kinds, seeds, strict=True)
-    ]
+    seeds = {kind: [str(c.seed) for c in curves if c.kind == kind] for kind in kinds}
+    heads = [f"{kind} ({_word(len(s))} {', '.join(s)})" for kind, s in seeds.items()]
     compared = len(kinds) == 2
     heads += ["difference of the first to the second, per seed"] * compared
-    spread = ", mean ± standard deviation over seeds" if len(curves) > len(kinds) else ""
+    spread = ", mean ± standard deviation over seeds" if _have_spread(curves) else ""
     lines = [
         f"Validation IoU {title}{spread}:\n",
         f"| iterations | {' | '.join(heads)} |",
@@ -102,8 +99,13 @@ def _difference(curves: Sequence[Curve], measure: str, place: int) -> str:
     return f"{found.mean():+.4f} ({found.min():+.4f} to {found.max():+.4f})"
 
 
-def _count(seeds: int) -> str:
-    return "1 seed" if seeds == 1 else f"{seeds} seeds"
+def _word(seeds: int) -> str:
+    return "seed" if seeds == 1 else "seeds"
+
+
+def _have_spread(curves: Sequence[Curve]) -> bool:
+    """Whether something was trained with several seeds."""
+    return len(curves) > len(_kinds(curves))
 
 
 def _kinds(curves: Sequence[Curve]) -> list[str]:
@@ -154,12 +156,12 @@ def _draw(path: Path, curves: Sequence[Curve]) -> None:
             values = _values(curves, kind, measure)
             mean, spread = values.mean(0), values.std(0, ddof=min(1, len(values) - 1))
             iterations, colour = _iterations(curves), f"C{number}"
-            label = f"{kind} ({_count(len(values))})"
+            label = f"{kind} ({len(values)} {_word(len(values))})"
             axes.plot(iterations, mean, marker=".", color=colour, label=label)
             axes.fill_between(iterations, mean - spread, mean + spread, alpha=0.2, color=colour)
         axes.set(title=MEASURES[measure], xlabel="iterations")
         axes.grid(alpha=0.3)
-    spread = ", standard deviation over seeds" if len(curves) > len(_kinds(curves)) else ""
+    spread = ", standard deviation over seeds" if _have_spread(curves) else ""
     panels[0].set_ylabel(f"validation mean IoU{spread}")
     panels[0].legend(fontsize=8)
     figure.savefig(path, dpi=120)

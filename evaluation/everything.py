@@ -22,7 +22,7 @@ from ioebss.evaluation.instances import (
 from ioebss.evaluation.protocol import CENTRE, RANDOM, TRIMAP, Pointing, TrimapSession
 from ioebss.evaluation.speed_run import SpeedPlan
 from ioebss.progress import Progress
-from ioebss.trainer.datasets import open_dataset
+from ioebss.trainer.datasets.scene import SceneDataset
 
 ACCURACY, SPEED, CONVERGENCE = ORDER = ("accuracy", "speed", "convergence")
 
@@ -86,13 +86,17 @@ class Accuracies:
     provenance: dict[str, Any]
     progress: Progress
 
-    def of_split(self, split: str, min_area: int) -> list[str]:
+    def of_split(self, split: str, dataset: SceneDataset, min_area: int) -> list[str]:
         """Measures by every protocol on a list of the data.
+
+        Args:
+            split: its name.
+            dataset: the list, opened.
+            min_area: objects of fewer pixels are left out.
 
         Returns:
             Markdown, a part for each.
         """
-        dataset = open_dataset(list(self.roots), split)
         every = list_instances(dataset, min_area, self.progress)
         chosen = one_of_each_photo(every) if self.extent.one_a_photo else every
         chosen = evenly_spread(chosen, self.extent.objects)
@@ -143,8 +147,8 @@ def write_document(out: Path, parts: Mapping[str, Callable[[], str]]) -> str:
     has. Parts that other runs left in `OUT/parts` stay in it.
 
     Args:
-        parts: by name; each measures something and returns Markdown. Names begin with one of
-            `ORDER`, by which and then by name they come in the document.
+        parts: by name; each measures something and returns Markdown. Names name files and begin
+            with one of `ORDER`, by which and then by name they come in the document.
 
     Returns:
         The whole text.
@@ -155,13 +159,17 @@ def write_document(out: Path, parts: Mapping[str, Callable[[], str]]) -> str:
     """
     folder = out / "parts"
     make_folder(folder)
-    text = ""
+    text = _joined(folder)
     for name, part in parts.items():
         _write(folder / f"{name}.md", part())
-        found = [path for kind in ORDER for path in sorted(folder.glob(f"{kind}*.md"))]
-        text = "\n".join(["# Results\n", *(path.read_text("utf-8") for path in found)])
+        text = _joined(folder)
         _write(out / "results.md", text)
     return text
+
+
+def _joined(folder: Path) -> str:
+    found = [path for kind in ORDER for path in sorted(folder.glob(f"{kind}*.md"))]
+    return "\n".join(["# Results\n", *(path.read_text("utf-8") for path in found)])
 
 
 def _write(path: Path, text: str) -> None:

@@ -447,13 +447,19 @@ def test_photos_that_browsers_show_in_another_way(
     assert np.abs(screen.picture() - expected).mean() < 6
 
 
+def with_wrong_token(address: str) -> tuple[str, str]:
+    """The address with another token in it, and the right one."""
+    base, _, fragment = address.partition("#")
+    token = fragment.partition("token=")[2].partition("&")[0]
+    return f"{base}#{fragment.replace(token, 'wrong-wrong-wrong-wrong')}", token
+
+
 def test_without_the_token_the_page_asks_for_it(
     new_page: Callable[..., Page], address: str
 ) -> None:
-    base, _, fragment = address.partition("#")
-    token = fragment.partition("token=")[2].partition("&")[0]
+    wrong, token = with_wrong_token(address)
     page = new_page()
-    page.goto(f"{base}#{fragment.replace(token, 'wrong-wrong-wrong-wrong')}")
+    page.goto(wrong)
     page.fill("#token", token)
     page.click("#token-dialog button")
     assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
@@ -463,12 +469,11 @@ def test_a_refusal_that_comes_late_does_not_ask_for_the_token_again(
     new_page: Callable[..., Page], address: str
 ) -> None:
     """The page asks for state and photo at once; the photo's refusal comes after the answer."""
-    base, _, fragment = address.partition("#")
-    token = fragment.partition("token=")[2].partition("&")[0]
+    wrong, token = with_wrong_token(address)
     page = new_page()
     held: list[Route] = []
     page.route("**/photo", lambda route: held.append(route), times=1)
-    page.goto(f"{base}#{fragment.replace(token, 'wrong-wrong-wrong-wrong')}")
+    page.goto(wrong)
     page.fill("#token", token)
     with page.expect_response(lambda response: response.ok and "/sessions/" in response.url):
         page.click("#token-dialog button")
