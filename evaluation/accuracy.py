@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ioebss.atomic import write_atomically
-from ioebss.errors import OutputError
+from ioebss.errors import OutputError, UsageError
 from ioebss.evaluation import driver
 from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.case_grid import choose_cases, draw_cases
 from ioebss.evaluation.classes import by_familiarity
-from ioebss.evaluation.instances import Instance
+from ioebss.evaluation.instances import Instance, fingerprint, scene_of
 from ioebss.evaluation.journal import Journal
 from ioebss.evaluation.method_grid import draw_methods
 from ioebss.evaluation.network_table import network_table
 from ioebss.evaluation.plots import plot_iou_over_clicks, plot_methods
-from ioebss.evaluation.protocol import TRIMAP, Measurement
+from ioebss.evaluation.protocol import TRIMAP, Measurement, by_photo
 from ioebss.evaluation.result_files import write_instances, write_result
 from ioebss.evaluation.run_table import run_table
 from ioebss.evaluation.summary import Summary, summarise
@@ -63,6 +63,7 @@ def measure_accuracy(
     Raises:
         IoebssError: see `ioebss.evaluation.driver.run`; a method that cannot be opened is found
             before anything is measured.
+        UsageError: the journals are of another measurement, or of other photos or masks.
     """
     setups = {name: _setup(candidate, job) for name, candidate in job.candidates.items()}
     make_folder(out / "journals")
@@ -72,6 +73,7 @@ def measure_accuracy(
             name: stack.enter_context(Journal(out / "journals" / f"{name}.jsonl", setup))
             for name, setup in setups.items()
         }
+        _check_photos(out, job, instances, journals, progress)
         driver.run(job, instances, journals, jobs, progress)
     results = {}
     for name, journal in journals.items():
@@ -166,6 +168,35 @@ def _setup(candidate: Candidate, job: driver.Job) -> dict[str, Any]:
         },
         "protocol": job.pointing.as_json(),
     }
+
+
+def _check_photos(
+    out: Path,
+    job: driver.Job,
+    instances: Sequence[Instance],
+    journals: Mapping[str, Journal],
+    progress: Progress,
+) -> None:
+    """Refuses what was measured on other photos or masks of the same names."""
+    measured: list[tuple[list[Instance], set[str]]] = []
+    for objects in by_photo(instances):
+        kept = [
+            j.measurements[o] for j in journals.values() for o in objects if o in j.measurements
+        ]
+        photos = {measurement.photo for measurement in kept if measurement.photo}
+        if photos:
+            measured.append((objects, photos))
+    if not measured:
+        return
+    dataset = job.open_dataset()
+    with progress.task("checking photos", len(measured)) as advance:
+        for objects, photos in measured:
+            if photos != {fingerprint(scene_of(dataset, objects))}:
+                raise UsageError(
+                    f"{out / 'journals'} was measured on another photo or mask of the name "
+                    f"{objects[0].scene}; give another --out, or the data that it was measured on"
+                )
+            advance()
 
 
 def _conditions(result: MethodResult) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ioebss.clicks import FOREGROUND, Click
 from ioebss.errors import UsageError
 from ioebss.evaluation.boundary import boundary_iou
-from ioebss.evaluation.instances import Instance
+from ioebss.evaluation.instances import Instance, fingerprint
 from ioebss.overlap import iou, pixel_accuracy
 from ioebss.robot import MAX_CLICKS, InteractiveSession, Step, click_once, steps
 from ioebss.simulation import random_pairs
@@ -108,10 +108,15 @@ class Course:
 
 @dataclass(frozen=True)
 class Measurement:
-    """An object and what happened on it."""
+    """An object and what happened on it.
+
+    Attributes:
+        photo: the fingerprint of its scene; "" in files of versions that took none.
+    """
 
     instance: Instance
     course: Course
+    photo: str = ""
 
 
 def masks_of(scene: Scene, label: int) -> tuple[Mask, Mask]:
@@ -165,7 +170,8 @@ def measure_one(
     """Points out one object of a scene; see `click_through`."""
     truth, valid = masks_of(scene, instance.label)
     name = f"{instance.scene} {instance.label}"
-    return Measurement(instance, click_through(method, scene.image, truth, valid, pointing, name))
+    course = click_through(method, scene.image, truth, valid, pointing, name)
+    return Measurement(instance, course, fingerprint(scene))
 
 
 def by_photo(instances: Sequence[Instance]) -> list[list[Instance]]:

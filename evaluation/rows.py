@@ -14,10 +14,12 @@ SCORES = ("ious", "accuracies", "boundary_ious")
 
 
 def row_of(measurement: Measurement) -> dict[str, Any]:
-    """The object, its clicks [x, y, label], its scores after each, and the milliseconds of each."""
+    """The object, the fingerprint of its photo, its clicks [x, y, label], its scores after each,
+    and the milliseconds of each."""
     course = measurement.course
     return {
         **asdict(measurement.instance),
+        "photo": measurement.photo,
         "clicks": [[c.x, c.y, c.label] for c in course.clicks],
         **{name: [round(v, 6) for v in getattr(course, name)] for name in SCORES},
         "milliseconds": [round(v, 3) for v in course.milliseconds],
@@ -40,7 +42,7 @@ def measurement_of(row: Any) -> Measurement:
         raise DataError("a row is no measurement of ioebss-bench") from None
     if not course.ious or len({len(getattr(course, name)) for name in SCORES}) > 1:
         raise DataError("a row is no measurement of ioebss-bench: its scores are incomplete")
-    return Measurement(instance_of(row), course)
+    return Measurement(instance_of(row), course, str(row.get("photo", "")))
 
 
 def instance_of(row: Any) -> Instance:

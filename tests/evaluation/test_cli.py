@@ -100,6 +100,35 @@ def test_files_table_and_repetition(bench, tmp_path, capsys) -> None:
     assert "| tiny | 96 | the whole photo | no | onnxruntime-cpu |" in tables
 
 
+@pytest.mark.parametrize("changed", ["JPEGImages", "SegmentationObject"])
+def test_another_photo_or_mask_of_the_same_name_is_refused(
+    bench, capsys, tmp_path, voc_tree, changed
+) -> None:
+    bench("--clicks", "1", "--limit", "3")
+    bench("--clicks", "1", "--limit", "6")  # the same photos, more objects
+    path = voc_tree / changed / "scene1.png"
+    pixels = np.array(Image.open(path))
+    pixels[0, 0] = 1 - pixels[0, 0].clip(0, 1)
+    Image.fromarray(pixels).save(path)
+    journal = tmp_path / "out" / "journals" / "tiny.jsonl"
+    before = journal.read_bytes()
+    code, error = refusal(capsys, bench, "--clicks", "1", "--limit", "6")
+    assert code == 2
+    assert "another photo or mask of the name scene1" in error
+    assert journal.read_bytes() == before
+
+
+def test_a_journal_without_fingerprints_goes_on(bench, tmp_path) -> None:
+    bench("--clicks", "1")
+    journal = tmp_path / "out" / "journals" / "tiny.jsonl"
+    head, *rows = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert all(len(row.pop("photo")) == 16 for row in rows)
+    old = "".join(f"{json.dumps(line)}\n" for line in (head, *rows))
+    journal.write_text(old)
+    bench("--clicks", "1")
+    assert journal.read_text() == old
+
+
 def test_a_trimap_run_has_one_mask_for_each_object(bench, tmp_path) -> None:
     bench("--protocol", "trimap")
     stored = json.loads((tmp_path / "out" / "tiny.json").read_text())
