@@ -11,7 +11,7 @@ from typing import Any
 from ioebss.atomic import write_atomically
 from ioebss.errors import OutputError, UsageError
 from ioebss.evaluation import driver
-from ioebss.evaluation.candidates import Candidate
+from ioebss.evaluation.candidates import INSTANCES, Candidate
 from ioebss.evaluation.case_grid import choose_cases, draw_cases
 from ioebss.evaluation.classes import by_familiarity
 from ioebss.evaluation.instances import Instance, fingerprint, scene_of
@@ -67,13 +67,16 @@ def measure_accuracy(
     """
     setups = {name: _setup(candidate, job) for name, candidate in job.candidates.items()}
     make_folder(out / "journals")
-    write_instances(out / "instances.json", instances)
     with ExitStack() as stack:
         journals = {
-            name: stack.enter_context(Journal(out / "journals" / f"{name}.jsonl", setup))
+            name: Journal(out / "journals" / f"{name}.jsonl", setup)
             for name, setup in setups.items()
         }
         _check_photos(out, job, instances, journals, progress)
+        # A run that is refused has changed nothing.
+        write_instances(out / f"{INSTANCES}.json", instances)
+        for journal in journals.values():
+            stack.enter_context(journal)
         driver.run(job, instances, journals, jobs, progress)
     results = {}
     for name, journal in journals.items():

@@ -19,6 +19,7 @@ from ioebss.evaluation.protocol import Method
 from ioebss.manifest import Manifest, sha256_of
 from ioebss.segmenter import BUNDLED, BUNDLED_INT8
 
+INSTANCES = "instances"  # what the list of objects is named beside the results of methods
 REFINED = "dios:"  # before a model: a graph cut refines what it predicts
 OURS = {"ioebss": BUNDLED, "ioebss-int8": BUNDLED_INT8}
 
@@ -147,6 +148,10 @@ def parse_candidates(texts: Sequence[str], options: Options) -> list[Candidate]:
         if names.count(name) > 1:
             raise UsageError(
                 f"--methods: {name} is given twice; write NAME=FILE to tell them apart"
+            )
+        if name == INSTANCES:
+            raise UsageError(
+                f"--methods: no method can be named {name}: {name}.json lists the objects"
             )
         if not set(name) <= _IN_NAMES or name.startswith("."):
             raise UsageError(f"--methods: {name!r} cannot name files; use letters, digits, - and _")

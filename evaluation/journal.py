@@ -21,10 +21,11 @@ MAX_BYTES = 1 << 30
 class Journal:
     """`NAME.jsonl`: a line that says what is measured, then one for each object. A context manager.
 
-    A last line that was cut off when a run was killed is dropped.
+    It is read and compared at once, and nothing is written before it is entered. A last line that
+    was cut off when a run was killed is dropped.
 
     Args:
-        path: the file; its folder must exist.
+        path: the file; its folder must exist when it is entered.
         setup: method, data and protocol, ready for JSON. A file that is there must have the same.
 
     Attributes:
@@ -39,16 +40,14 @@ class Journal:
     def __init__(self, path: Path, setup: dict[str, Any]) -> None:
         self.path = path
         self.measurements: dict[Instance, Measurement] = {}
-        setup = json.loads(json.dumps(setup))
+        self._setup = json.loads(json.dumps(setup))
         try:
-            lines = self._read()
-            if lines:
-                self._take(lines, setup)
-            self._file: IO[str] = path.open("a", encoding="utf-8")
+            content = self._read()
         except OSError as error:
-            raise OutputError(f"{path} cannot be used: {error.strerror or error}") from None
-        if not lines:
-            self._append(setup)
+            raise self._unusable(error) from None
+        self._length = len(content)
+        if content:
+            self._take(content.decode("utf-8", "replace").splitlines(), self._setup)
 
     def add(self, measurement: Measurement) -> None:
         """Writes one measurement; when this returns it is with the system.
@@ -60,6 +59,13 @@ class Journal:
         self.measurements[measurement.instance] = measurement
 
     def __enter__(self) -> Journal:
+        try:
+            self._file: IO[str] = self.path.open("a", encoding="utf-8")
+            os.truncate(self.path, self._length)
+        except OSError as error:
+            raise self._unusable(error) from None
+        if not self._length:
+            self._append(self._setup)
         return self
 
     def __exit__(
@@ -79,17 +85,17 @@ class Journal:
                 f"{self.path} cannot be written: {error.strerror}; make room and run it again"
             ) from None
 
-    def _read(self) -> list[str]:
-        """The whole lines of the file; what follows the last of them is cut off."""
+    def _unusable(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path} cannot be used: {error.strerror or error}")
+
+    def _read(self) -> bytes:
+        """The whole lines of the file, without what follows the last of them."""
         if not self.path.exists():
-            return []
+            return b""
         if self.path.stat().st_size > MAX_BYTES:
             raise DataError(f"{self.path} is larger than {MAX_BYTES} bytes; it is no journal")
         content = self.path.read_bytes()
-        end = content.rfind(b"\n") + 1
-        if end < len(content):
-            os.truncate(self.path, end)
-        return content[:end].decode("utf-8", "replace").splitlines()
+        return content[: content.rfind(b"\n") + 1]
 
     def _take(self, lines: list[str], setup: dict[str, Any]) -> None:
         try:

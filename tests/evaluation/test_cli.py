@@ -118,6 +118,21 @@ def test_another_photo_or_mask_of_the_same_name_is_refused(
     assert journal.read_bytes() == before
 
 
+def test_a_run_that_is_refused_changes_nothing(bench, capsys, tmp_path, tiny_model) -> None:
+    bench("--clicks", "1", "--limit", "3")
+
+    def files() -> dict[Path, bytes]:
+        return {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+
+    with (tmp_path / "out" / "journals" / "tiny.jsonl").open("a") as journal:
+        journal.write("torn")
+    before = files()
+    methods = f"first={tiny_model},tiny={tiny_model}"
+    code, error = refusal(capsys, bench, "--clicks", "2", "--limit", "2", "--methods", methods)
+    assert code == 2 and "holds another measurement" in error
+    assert files() == before
+
+
 def test_a_journal_without_fingerprints_goes_on(bench, tmp_path) -> None:
     bench("--clicks", "1")
     journal = tmp_path / "out" / "journals" / "tiny.jsonl"
@@ -147,6 +162,7 @@ def test_a_trimap_run_has_one_mask_for_each_object(bench, tmp_path) -> None:
         (("--methods", "abacus"), "there is no 'abacus'; there are ioebss"),
         (("--methods", "a=x.onnx,a=y.onnx"), "a is given twice"),
         (("--methods", "../a=x.onnx"), "cannot name files"),
+        (("--methods", "instances=x.onnx"), "no method can be named instances"),
         (("--methods", ","), "names no method"),
         (("--per-class", "2"), "names no classes"),
         (("--jobs", "0"), "--jobs 0"),

@@ -124,7 +124,7 @@ def test_a_torn_last_line_is_dropped(job, instances, tmp_path) -> None:
 
 def test_a_journal_of_something_else_is_left_alone(tmp_path) -> None:
     path = tmp_path / "a.jsonl"
-    Journal(path, {"model": {"size": 320}}).__exit__(None, None, None)
+    Journal(path, {"model": {"size": 320}}).__enter__().__exit__(None, None, None)
     before = path.read_bytes()
     with pytest.raises(UsageError, match=r"model was .*320.*, now it is .*256.*another --out"):
         Journal(path, {"model": {"size": 256}})
@@ -133,8 +133,8 @@ def test_a_journal_of_something_else_is_left_alone(tmp_path) -> None:
 
 def test_a_journal_of_other_constants_is_refused(tmp_path) -> None:
     candidate, path = Candidate("grab_cut"), tmp_path / "grab_cut.jsonl"
-    Journal(path, {"model": candidate.setup(GrabCut())}).__exit__(None, None, None)
-    Journal(path, {"model": candidate.setup(GrabCut())}).__exit__(None, None, None)
+    Journal(path, {"model": candidate.setup(GrabCut())}).__enter__().__exit__(None, None, None)
+    Journal(path, {"model": candidate.setup(GrabCut())}).__enter__().__exit__(None, None, None)
     with pytest.raises(UsageError, match="holds another measurement: model was"):
         Journal(path, {"model": candidate.setup(GrabCut(iterations=GrabCut.iterations + 1))})
 
@@ -148,8 +148,11 @@ def test_a_damaged_journal_is_refused(tmp_path, text) -> None:
 
 
 def test_a_journal_that_cannot_be_written(tmp_path) -> None:
-    with pytest.raises(OutputError, match="cannot be used"):
-        Journal(tmp_path / "none" / "a.jsonl", {})
+    with (
+        pytest.raises(OutputError, match="cannot be used"),
+        Journal(tmp_path / "no" / "a.jsonl", {}),
+    ):
+        pass
 
 
 def test_a_failure_names_the_method_and_the_photo_and_keeps_the_rest(
