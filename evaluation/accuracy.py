@@ -25,6 +25,7 @@ from ioebss.evaluation.run_table import run_table
 from ioebss.evaluation.summary import Summary, summarise
 from ioebss.evaluation.tables import PAPER_NOTE, clicks_table, effort_table, paper_table, source
 from ioebss.progress import Progress
+from ioebss.trainer.run_folder import locked
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,12 @@ def measure_accuracy(
     Raises:
         IoebssError: see `ioebss.evaluation.driver.run`; a method that cannot be opened is found
             before anything is measured.
-        UsageError: the journals are of another measurement, or of other photos or masks.
+        UsageError: the journals are of another measurement, or of other photos or masks, or
+            another run is at work on them.
     """
     setups = {name: _setup(candidate, job) for name, candidate in job.candidates.items()}
-    make_folder(out / "journals")
     with ExitStack() as stack:
+        stack.enter_context(locked(out / "journals", "ioebss-bench"))
         journals = {
             name: Journal(out / "journals" / f"{name}.jsonl", setup)
             for name, setup in setups.items()

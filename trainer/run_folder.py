@@ -1,4 +1,4 @@
-"""A run's folder belongs to one training at a time."""
+"""A run's folder belongs to one process at a time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from ioebss.errors import OutputError, UsageError
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, command: str = "ioebss-train") -> Iterator[None]:
     """Makes the folder and holds it. The lock ends with the process, however that ends.
 
+    Args:
+        command: what holds it, for the message to another.
+
     Raises:
-        UsageError: another training is at work in it.
+        UsageError: another one is at work in it.
         OutputError: it cannot be made or written to.
     """
     try:
@@ -28,6 +31,6 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(
-                f"another ioebss-train is at work in {folder}; wait for it, or take another --out"
+                f"another {command} is at work in {folder}; wait for it, or take another --out"
             ) from None
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -131,6 +132,18 @@ def test_a_run_that_is_refused_changes_nothing(bench, capsys, tmp_path, tiny_mod
     code, error = refusal(capsys, bench, "--clicks", "2", "--limit", "2", "--methods", methods)
     assert code == 2 and "holds another measurement" in error
     assert files() == before
+
+
+def test_a_folder_that_another_run_measures_in_is_refused(bench, capsys, tmp_path) -> None:
+    # What held means is the system's: another opening of the file, of this process too.
+    (tmp_path / "out" / "journals").mkdir(parents=True)
+    with (tmp_path / "out" / "journals" / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        code, error = refusal(capsys, bench, "--clicks", "1")
+    assert code == 2
+    assert "another ioebss-bench is at work in" in error and "take another --out" in error
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["journals", ".lock"]
+    bench("--clicks", "1")
 
 
 def test_a_journal_without_fingerprints_goes_on(bench, tmp_path) -> None:
