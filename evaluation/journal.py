@@ -16,6 +16,8 @@ from ioebss.evaluation.protocol import Measurement
 from ioebss.evaluation.rows import measurement_of, row_of
 
 MAX_BYTES = 1 << 30
+NAMED = 4  # differences that a message names
+ABSENT = "not there"
 
 
 class Journal:
@@ -108,9 +110,28 @@ class Journal:
                 f"{self.path} is damaged ({error}); move it away and run again"
             ) from None
         if head != setup:
-            other = next((k for k in setup if head.get(k) != setup[k]), "setup")
             raise UsageError(
-                f"{self.path} holds another measurement: {other} was {head.get(other)}, now it is "
-                f"{setup.get(other)}; give another --out, or move the file away"
+                f"{self.path} holds another measurement: {_difference(head, setup)}; "
+                "give another --out, or move the file away"
             )
         self.measurements = {m.instance: m for m in kept}
+
+
+def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """What differs between two setups, in words; at most `NAMED` values."""
+    old, new = _values(before), _values(now)
+    keys = [key for key in new | old if old.get(key, ABSENT) != new.get(key, ABSENT)]
+    words = [f"{k} was {old.get(k, ABSENT)}, now it is {new.get(k, ABSENT)}" for k in keys[:NAMED]]
+    more = [f"and {len(keys) - NAMED} more"] if len(keys) > NAMED else []
+    return "; ".join(words + more)
+
+
+def _values(setup: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of dictionaries in dictionaries, by keys with dots between."""
+    values: dict[str, Any] = {}
+    for key, value in setup.items():
+        if isinstance(value, dict) and value:
+            values |= _values(value, f"{prefix}{key}.")
+        else:
+            values[f"{prefix}{key}"] = value
+    return values

@@ -124,10 +124,18 @@ def test_a_torn_last_line_is_dropped(job, instances, tmp_path) -> None:
 
 def test_a_journal_of_something_else_is_left_alone(tmp_path) -> None:
     path = tmp_path / "a.jsonl"
-    Journal(path, {"model": {"size": 320}}).__enter__().__exit__(None, None, None)
+    kept = {"name": "a", "sides": [1, 2]}
+    old = {"model": {"size": 320, **kept}, "data": kept}
+    Journal(path, old).__enter__().__exit__(None, None, None)
     before = path.read_bytes()
-    with pytest.raises(UsageError, match=r"model was .*320.*, now it is .*256.*another --out"):
-        Journal(path, {"model": {"size": 256}})
+    with pytest.raises(UsageError) as refusal:
+        Journal(path, {"model": {"size": 256, "zoom": None, **kept}, "data": kept})
+    assert str(refusal.value).endswith(
+        "a.jsonl holds another measurement: model.size was 320, now it is 256; model.zoom was "
+        "not there, now it is None; give another --out, or move the file away"
+    )
+    with pytest.raises(UsageError, match=r"k0 was .* k3 was not there, now it is 3; and 5 more;"):
+        Journal(path, {f"k{i}": i for i in range(4)})
     assert path.read_bytes() == before
 
 
@@ -135,7 +143,9 @@ def test_a_journal_of_other_constants_is_refused(tmp_path) -> None:
     candidate, path = Candidate("grab_cut"), tmp_path / "grab_cut.jsonl"
     Journal(path, {"model": candidate.setup(GrabCut())}).__enter__().__exit__(None, None, None)
     Journal(path, {"model": candidate.setup(GrabCut())}).__enter__().__exit__(None, None, None)
-    with pytest.raises(UsageError, match="holds another measurement: model was"):
+    with pytest.raises(
+        UsageError, match=r"measurement: model\.constants\.iterations was \d+, now it is \d+;"
+    ):
         Journal(path, {"model": candidate.setup(GrabCut(iterations=GrabCut.iterations + 1))})
 
 
