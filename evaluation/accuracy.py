@@ -139,7 +139,7 @@ def draw_all(
     plot_methods(out / "iou-over-clicks.png", measured, title)
     by_instance = {n: {m.instance: m for m in some} for n, some in measured.items()}
     methods = {name: candidate.open for name, candidate in job.candidates.items()}
-    draw_methods(out / "methods.png", methods, dataset, by_instance, title)
+    draw_methods(out / "methods.png", methods, dataset, by_instance, title, progress)
     with progress.task("drawing", len(measured)) as advance:
         for name, measurements in measured.items():
             of_method = f"{name}, {title}"
@@ -147,7 +147,7 @@ def draw_all(
             if cases:
                 chosen = choose_cases(measurements)
                 method = job.candidates[name].open()
-                draw_cases(out / f"{name}-cases.png", method, dataset, chosen, of_method)
+                draw_cases(out / f"{name}-cases.png", method, dataset, chosen, of_method, progress)
             advance(name)
 
 

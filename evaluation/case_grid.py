@@ -14,10 +14,13 @@ from ioebss.atomic import write_atomically
 from ioebss.clicks import BACKGROUND, FOREGROUND, Click
 from ioebss.evaluation.instances import scene_of
 from ioebss.evaluation.protocol import Measurement, Method, masks_of
+from ioebss.overlap import iou
+from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import SceneDataset
 
 SHOWN = (1, 3, 5)  # clicks after which the mask is drawn
 EACH = 3  # cases of each kind
+TOLERANCE = 0.001  # between the IoU that was measured and that of the mask made again
 CELL = 400  # longer side of a drawn photo, in pixels
 TRUTH_COLOUR = (255, 210, 0)
 MASK_COLOUR = (30, 110, 255)
@@ -52,13 +55,20 @@ def choose_cases(measurements: Sequence[Measurement], each: int = EACH) -> list[
 
 
 def draw_cases(
-    path: Path, method: Method, dataset: SceneDataset, cases: Sequence[Case], title: str
+    path: Path,
+    method: Method,
+    dataset: SceneDataset,
+    cases: Sequence[Case],
+    title: str,
+    progress: Progress,
 ) -> None:
     """Draws a row per case: the photo with all shown clicks and the outline of the truth, then the
-    mask after 1, 3 and 5 clicks. The clicks are made again on the method to get its masks.
+    mask after 1, 3 and 5 clicks. The clicks are made again on the method to get its masks; the IoU
+    is that of the mask that is drawn.
 
     Args:
         path: the picture to write, e.g. a PNG.
+        progress: is told where masks are not those that were measured.
 
     Raises:
         OutputError: it cannot be written.
@@ -73,13 +83,31 @@ def draw_cases(
     FigureCanvasAgg(figure)
     figure.suptitle(f"{title}\nyellow: truth; blue: mask; dots: clicks on (green), off (red)")
     grid = figure.subplots(len(cases), columns, squeeze=False)
+    ious: list[tuple[float, float]] = []
     for row, case in zip(grid, cases, strict=True):
-        panels = _panels(method, dataset, case, shown)
+        panels = _panels(method, dataset, case, shown, ious)
         for axes, (picture, caption) in zip(row, panels, strict=True):
             axes.imshow(picture)
             axes.set_title(caption, fontsize=8)
             axes.set_axis_off()
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=100))
+    say_differences(path, ious, progress)
+
+
+def say_differences(path: Path, ious: Sequence[tuple[float, float]], progress: Progress) -> None:
+    """Says in a line how many masks of a picture are not those that were measured, if any are.
+
+    Args:
+        ious: of each mask, as it was measured and as it is drawn.
+    """
+    gaps = [abs(measured - drawn) for measured, drawn in ious]
+    other = [gap for gap in gaps if gap > TOLERANCE]
+    if other:
+        progress.say(
+            f"{path.name}: {len(other)} of {len(gaps)} masks, made again to be drawn, have another "
+            f"IoU than was measured, by up to {max(other):.3f}; the picture gives that of the mask "
+            "it shows"
+        )
 
 
 def paint(
@@ -125,18 +153,24 @@ def masks_along(
 
 
 def _panels(
-    method: Method, dataset: SceneDataset, case: Case, shown: Sequence[int]
+    method: Method,
+    dataset: SceneDataset,
+    case: Case,
+    shown: Sequence[int],
+    ious: list[tuple[float, float]],
 ) -> list[tuple[NDArray[np.uint8], str]]:
+    """The pictures of a row and what stands above them; adds to `ious`, see `say_differences`."""
     instance, course = case.measurement.instance, case.measurement.course
     scene = scene_of(dataset, [instance])
-    truth, _ = masks_of(scene, instance.label)
+    truth, valid = masks_of(scene, instance.label)
     clicks = course.clicks[: shown[-1]]
     caption = f"{case.kind}: {instance.scene} #{instance.label}"
     panels = [(paint(scene.image, truth, None, clicks), caption)]
     masks = masks_along(method, scene.image, clicks)
     for k in shown:
         mask = masks[min(k, len(masks)) - 1]  # fewer clicks were made where the mask was perfect
-        caption = f"{k} click{'s' * (k > 1)}: IoU {course.ious[k - 1]:.3f}"
+        ious.append((course.ious[k - 1], iou(mask, truth, valid)))
+        caption = f"{k} click{'s' * (k > 1)}: IoU {ious[-1][1]:.3f}"
         panels.append((paint(scene.image, truth, mask, clicks[:k]), caption))
     return panels
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ioebss.atomic import write_atomically
-from ioebss.evaluation.case_grid import masks_along, paint
+from ioebss.evaluation.case_grid import masks_along, paint, say_differences
 from ioebss.evaluation.instances import Instance, evenly_spread, scene_of
 from ioebss.evaluation.protocol import Measurement, Method, masks_of
+from ioebss.overlap import iou
+from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import SceneDataset
 
 ROWS = 4
@@ -23,15 +25,17 @@ def draw_methods(
     dataset: SceneDataset,
     measured: Mapping[str, Mapping[Instance, Measurement]],
     title: str,
+    progress: Progress,
     rows: int = ROWS,
 ) -> None:
     """Draws masks after `CLICKS` clicks on evenly spread objects. The clicks are made again to get
-    the masks.
+    the masks; the IoU is that of the mask that is drawn.
 
     Args:
         path: the picture to write, e.g. a PNG.
         methods: what opens each.
         measured: by method, the same objects for all, with their clicks.
+        progress: is told where masks are not those that were measured.
         rows: objects to draw, at most.
 
     Raises:
@@ -54,15 +58,16 @@ def draw_methods(
     for row, (instance, scene) in enumerate(zip(instances, scenes, strict=True)):
         grid[row][0].imshow(paint(scene.image, masks_of(scene, instance.label)[0], None, []))
         grid[row][0].set_title(f"{instance.scene} #{instance.label}", fontsize=7)
+    ious: list[tuple[float, float]] = []
     for column, (name, open_method) in enumerate(methods.items(), 1):
         method = open_method()
         for row, (instance, scene) in enumerate(zip(instances, scenes, strict=True)):
             course = measured[name][instance].course
             clicks = course.clicks[:CLICKS]
             mask = masks_along(method, scene.image, clicks)[-1]
-            truth, _ = masks_of(scene, instance.label)
+            truth, valid = masks_of(scene, instance.label)
             grid[row][column].imshow(paint(scene.image, truth, mask, clicks))
-            grid[row][column].set_title(
-                f"{name}: IoU {course.ious[len(clicks) - 1]:.2f}", fontsize=7
-            )
+            ious.append((course.ious[len(clicks) - 1], iou(mask, truth, valid)))
+            grid[row][column].set_title(f"{name}: IoU {ious[-1][1]:.2f}", fontsize=7)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=100))
+    say_differences(path, ious, progress)

@@ -12,10 +12,13 @@ from ioebss.evaluation.case_grid import (
     MASK_COLOUR,
     TRUTH_COLOUR,
     choose_cases,
+    draw_cases,
     paint,
 )
 from ioebss.evaluation.instances import Instance
+from ioebss.evaluation.method_grid import draw_methods
 from ioebss.evaluation.protocol import Course, Measurement
+from ioebss.progress import Progress
 
 
 def measurement(score: float) -> Measurement:
@@ -65,3 +68,38 @@ def test_a_photo_of_the_drawn_size_is_left_alone() -> None:
     everything = np.ones((CELL, CELL), bool)
     paint(image, everything, everything, [Click(5, 5)])
     assert (image == 90).all()
+
+
+# Scene 0 holds a first object of 24 x 24 pixels from (8, 4) on; this mask covers half of it.
+HALF = np.zeros((64, 96), bool)
+HALF[4:16, 8:32] = True
+
+
+@pytest.mark.parametrize(("recorded", "differs"), [(0.5, False), (0.5009, False), (0.8, True)])
+def test_pictures_give_the_iou_of_the_masks_they_show(
+    scenes, scripted, tmp_path, monkeypatch, capsys, recorded, differs
+) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.axes import Axes
+
+    captions: list[str] = []
+    monkeypatch.setattr(Axes, "set_title", lambda self, text, **rest: captions.append(text))
+    clicks = tuple(Click(10 + i, 10) for i in range(5))
+    course = Course(clicks, (recorded,) * 5, (1.0,) * 5, (1.0,) * 5, (1.0,) * 5)
+    instance = Instance(0, "scene0", 1, 576)
+    measured = Measurement(instance, course)
+    method, progress = scripted([HALF]), Progress(terminal=False)
+    cases = choose_cases([measured])
+    draw_cases(tmp_path / "cases.png", method, scenes(1), cases, "title", progress)
+    grid = {"half": {instance: measured}}
+    opened = {"half": lambda: method}
+    draw_methods(tmp_path / "methods.png", opened, scenes(1), grid, "title", progress)
+    assert [text.partition("IoU ")[2] for text in captions if "IoU" in text] == [
+        *["0.500"] * 3,
+        "0.50",
+    ]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == (2 if differs else 0)
+    if differs:
+        assert "cases.png: 3 of 3 masks" in said[0] and "by up to 0.300" in said[0]
+        assert "methods.png: 1 of 1 masks" in said[1]
