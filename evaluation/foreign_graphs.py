@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ioebss.backends.onnxruntime_graph import threads_or_default
 from ioebss.errors import ModelError
 
 MAX_ELEMENTS = 1 << 26  # of all inputs of a graph
@@ -58,8 +59,7 @@ def _load(path: Path, threads: int | None) -> tuple[Any, dict[str, Any]]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads_or_default(threads)
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]

@@ -24,8 +24,8 @@ from ioebss.atomic import write_atomically
 from ioebss.calibration.graph_parts import read_graph
 from ioebss.command import run_command
 from ioebss.errors import ModelError, UsageError
-from ioebss.export.export import check_output
 from ioebss.export.fp16 import float32_manifest
+from ioebss.export.naming import check_model_output
 from ioebss.manifest import sha256_of, write_manifest
 
 SHARE = 0.5
@@ -48,7 +48,7 @@ def average(
         ModelError: a file cannot be read, or the two are not the same network.
         OutputError: the files cannot be written.
     """
-    check_output(output)
+    check_model_output(output)
     if not 0 <= share <= 1:
         raise UsageError(f"--share {share}: it must be 0 to 1")
     manifests = [float32_manifest(path, output) for path in (first, second)]

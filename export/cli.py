@@ -93,7 +93,9 @@ def _export(arguments: argparse.Namespace) -> None:
 def _make(arguments: argparse.Namespace) -> None:
     try:
         import onnx  # noqa: F401
-        import torch  # noqa: F401
+
+        if not _is_model(arguments):
+            import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
             f'exporting needs more than the runtime ({error}); pip install "ioebss[export]"'

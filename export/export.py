@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 
 from ioebss.atomic import write_atomically
-from ioebss.errors import ModelError, OutputError, ProofError, UsageError
+from ioebss.errors import ProofError
 from ioebss.export.graph import (
     OPSET,
     DeployedModel,
@@ -19,13 +19,12 @@ from ioebss.export.graph import (
     export_graph,
     size_multiple,
 )
+from ioebss.export.naming import check_model_output
 from ioebss.export.verify import DEMANDED, Proof, Thresholds, photos_in, table, verify
 from ioebss.export.weights import Trained, load_trained
 from ioebss.manifest import (
     CHANNELS,
     Manifest,
-    manifest_path,
-    read_manifest,
     sha256_of,
     write_manifest,
 )
@@ -64,7 +63,7 @@ def export_model(
         ModelError: the run cannot be loaded.
         OutputError: the files cannot be written.
     """
-    check_output(output)
+    check_model_output(output)
     trained = load_trained(run)
     sizes = sizes or [size or training_side(trained)]
     for side in sizes:
@@ -113,28 +112,6 @@ def manifest_of_run(run: Path, trained: Trained, zoom: Zoom | None = None) -> Ma
     weights, _ = checkpoint.find(run, checkpoint.WEIGHTS)
     sides = [training_side(trained)]
     return _manifest(trained, sha256_of(weights), OPSET, None, sides, zoom, {})
-
-
-def check_output(output: Path) -> None:
-    """Checks that a model can be written here, before the work is done.
-
-    Raises:
-        UsageError: it is no .onnx file.
-        OutputError: there is no such folder, or the manifest's place holds another JSON file, a
-            run's own for example.
-    """
-    if output.suffix != ".onnx":
-        raise UsageError(f"{output}: an ONNX model is written as .onnx")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent} is not a folder; make it first")
-    place = manifest_path(output)
-    if place.exists():
-        try:
-            read_manifest(output)
-        except ModelError:
-            raise OutputError(
-                f"{place} exists and is no manifest; choose another name for {output.name}"
-            ) from None
 
 
 def _manifest(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ioebss.calibration.measure import calibrated
 from ioebss.errors import UsageError
-from ioebss.export.export import check_output
 from ioebss.export.half_graph import to_half
+from ioebss.export.naming import check_model_output
 from ioebss.export.overflow import nodes_in_float
 from ioebss.export.proven import Draft, Terms, hand_over
 from ioebss.export.sample_scenes import SampleScenes
@@ -47,7 +47,7 @@ def export_fp16(
         UsageError: the model is not float32, or a text of `keep` is in no name.
         ModelError, OutputError: a file cannot be read, used or written.
     """
-    check_output(output)
+    check_model_output(output)
     manifest = float32_manifest(model, output)
     progress.say("measuring activations on the sample photographs")
     samples = SampleScenes()

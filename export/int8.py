@@ -15,8 +15,8 @@ from ioebss.calibration.measure import SPLIT, calibrated
 from ioebss.calibration.ranges import Ranges, read_ranges
 from ioebss.calibration.trt_graph import quantise_for_trt
 from ioebss.errors import UsageError
-from ioebss.export.export import check_output
 from ioebss.export.fp16 import float32_manifest
+from ioebss.export.naming import check_model_output
 from ioebss.export.proven import Draft, Terms, hand_over
 from ioebss.manifest import Manifest, sha256_of
 from ioebss.progress import Progress
@@ -90,7 +90,7 @@ def export_int8(
         ModelError, DataError, OutputError: a file cannot be read, used or written.
     """
     for output in (for_cpu, for_trt):
-        check_output(output)
+        check_model_output(output)
     manifest = float32_manifest(model, for_cpu, for_trt)
     excluded = None
     if exclude_until is not None:

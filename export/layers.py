@@ -24,6 +24,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from ioebss.backends.onnxruntime_graph import first_line, threads_or_default
 from ioebss.calibration.graph_parts import read_graph
 from ioebss.errors import ModelError
 from ioebss.manifest import INPUT
@@ -291,13 +292,14 @@ def _opened(graph: onnx.ModelProto, path: Path) -> Any:
     onnx.save(graph, path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.intra_op_num_threads = threads_or_default(None)
     # As the graph is written: fused kernels would hide what is listened to. No 8-bit kernel runs
     # then: convolutions compute in float32, between quantisers.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no base class but Exception
-        raise ModelError(f"the layers cannot be listened to: {_first_line(error)}") from None
+        raise ModelError(f"the layers cannot be listened to: {first_line(error)}") from None
 
 
 def _run(session: Any, names: Sequence[str], feed: Arrays) -> list[NDArray[Any]]:
@@ -305,7 +307,7 @@ def _run(session: Any, names: Sequence[str], feed: Arrays) -> list[NDArray[Any]]
     try:
         values = session.run(list(names), {k: v for k, v in feed.items() if k in wanted})
     except Exception as error:  # as above
-        raise ModelError(f"the layers cannot be run one by one: {_first_line(error)}") from None
+        raise ModelError(f"the layers cannot be run one by one: {first_line(error)}") from None
     return list(values)
 
 
@@ -325,7 +327,3 @@ def _to(values: NDArray[np.float32], kind: Any) -> NDArray[Any]:
         limits = np.finfo(kind)
         values = np.clip(values, limits.min, limits.max)
     return values.astype(kind)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

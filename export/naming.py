@@ -7,7 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ioebss.engine_files import FLAVOURS, SUFFIX
-from ioebss.errors import OutputError, UsageError
+from ioebss.errors import ModelError, OutputError, UsageError
+from ioebss.manifest import manifest_path, read_manifest
 
 ONNX = ".onnx"
 FP16, CPU, TRT = ".fp16", ".int8.cpu", ".int8.trt"
@@ -35,6 +36,27 @@ def with_ending(base: Path, ending: str) -> Path:
     return base.with_name(base.name + ending)
 
 
+def check_model_output(output: Path) -> None:
+    """Checks that a model can be written here, before the work is done.
+
+    Raises:
+        UsageError: it is no .onnx file.
+        OutputError: there is no such folder, or the manifest's place holds another JSON file, a
+            run's own for example.
+    """
+    if output.suffix != ONNX:
+        raise UsageError(f"{output}: an ONNX model is written as {ONNX}")
+    _check_folder(output)
+    place = manifest_path(output)
+    if place.exists():
+        try:
+            read_manifest(output)
+        except ModelError:
+            raise OutputError(
+                f"{place} exists and is no manifest; choose another name for {output.name}"
+            ) from None
+
+
 def check_engine_output(output: Path) -> None:
     """Checks that an engine can be written here, before the work is done.
 
@@ -44,5 +66,9 @@ def check_engine_output(output: Path) -> None:
     """
     if output.suffix != SUFFIX:
         raise UsageError(f"{output}: an engine is written as {SUFFIX}")
+    _check_folder(output)
+
+
+def _check_folder(output: Path) -> None:
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent} is not a folder; make it first")

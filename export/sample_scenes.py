@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ioebss.export.verify import photos_in
+from ioebss.export.photographs import photo_paths
 from ioebss.image_files import read_photo
 from ioebss.trainer.datasets.scene import Scene
 
@@ -15,7 +15,7 @@ class SampleScenes:
     and wide: nobody knows an object there, but it makes a user click, on it and off it."""
 
     def __init__(self) -> None:
-        self._paths = photos_in(None)
+        self._paths = photo_paths(None)
 
     def __len__(self) -> int:
         return len(self._paths)

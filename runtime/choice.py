@@ -87,7 +87,7 @@ def open_model(
         manifest: its manifest, see `read_model_manifest`.
         backend: "auto", or one of `ioebss.backends.BACKENDS`, which is then never replaced.
         precision: one of `ioebss.precision.CHOICES`.
-        threads: CPU threads; None leaves it to the engine.
+        threads: CPU threads; None takes what IOEBSS_THREADS says, else leaves it to the engine.
 
     Raises:
         UsageError: unknown backend or precision, or one that the named file is not in.

@@ -108,7 +108,11 @@ def _parser() -> argparse.ArgumentParser:
         "--backend", default="auto", help="inference engine, or auto for the first that works"
     )
     parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
-    parser.add_argument("--threads", type=int, help="CPU threads of the network")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        help="CPU threads of the network (IOEBSS_THREADS, else the engine's own choice)",
+    )
     parser.add_argument(
         "--flip", action="store_true", help="average with the mirrored input: twice the time"
     )

@@ -32,7 +32,8 @@ class Segmenter:
             engine, or on CPUs with 8-bit dot products `NAME.int8.cpu.onnx`. "exact" runs the very
             file that is named, and "fp32" and "int8" run nothing of another precision. A file that
             is no float32 ONNX file is always run itself.
-        threads: CPU threads of the network; None leaves it to the engine.
+        threads: CPU threads of the network; None takes what IOEBSS_THREADS says, else leaves it to
+            the engine.
         size: longer side of the network's input in pixels, a multiple of the manifest's
             `size_multiple`; None takes the recommended one.
         zoom: look at the object closely, where the manifest says how; False always looks at the

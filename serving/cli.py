@@ -46,7 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         default=AUTO,
         help="auto: what is fast here of the files beside the model; exact: the very file (auto)",
     )
-    parser.add_argument("--threads", type=int, help="CPU threads of the network")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        help="CPU threads of the network (IOEBSS_THREADS, else the engine's own choice)",
+    )
     parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve (%(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0: any free one (%(default)s)")

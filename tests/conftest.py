@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -16,6 +18,11 @@ import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several processes share the cores: threads of one would wait for those of another.
+    for name in ("OMP_NUM_THREADS", "IOEBSS_THREADS"):
+        os.environ.setdefault(name, "1")
 
 import ioebss
 from ioebss.image_files import read_photo
@@ -122,20 +129,54 @@ def build_engine(tmp_path: Path) -> Callable[..., Path]:
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.fixture(scope="session")
+def command_in() -> Callable[[Path], Command]:
+    """Runs one of the installed commands as a user would, in a folder."""
+
+    def within(folder: Path) -> Command:
+        def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+            program = Path(sys.executable).with_name(name)
+            return subprocess.run(
+                [str(program), *map(str, arguments)],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
+
+        return run
+
+    return within
+
+
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
+def command(command_in: Callable[[Path], Command], tmp_path: Path) -> Command:
     """Runs one of the installed commands as a user would, in an empty folder."""
+    return command_in(tmp_path)
+
+
+@pytest.fixture
+def call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """As `command`, but in this process: it spares the seconds in which a new one loads its
+    libraries, for the many ways of being wrong. What would be a traceback fails the test. The name
+    may also be that of a module, for `python -m`."""
 
     def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-        program = Path(sys.executable).with_name(name)
-        return subprocess.run(
-            [str(program), *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        scripts = importlib.metadata.entry_points(group="console_scripts", name=name)
+        main = scripts[name].load() if scripts else importlib.import_module(name).main
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(sys.argv, code, said.out, said.err)
 
     return run
 

@@ -11,7 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.backends.onnxruntime_graph import failed, first_line, import_onnxruntime
+from ioebss.backends.onnxruntime_graph import (
+    failed,
+    first_line,
+    import_onnxruntime,
+    threads_or_default,
+)
 from ioebss.clicks import Click
 from ioebss.errors import MissingExtraError, ModelError
 
@@ -230,8 +235,7 @@ def _load(path: Path, threads: int | None) -> Any:
     onnxruntime = import_onnxruntime("bench")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads_or_default(threads)
     providers = ["CPUExecutionProvider"]
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)

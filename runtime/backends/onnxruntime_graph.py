@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.errors import BackendError, DeviceMemoryError, MissingExtraError, ModelError
+from ioebss.errors import BackendError, DeviceMemoryError, MissingExtraError, ModelError, UsageError
 from ioebss.manifest import INPUT, OUTPUT, Manifest
 
 # x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: masks went to pieces,
 # down to an IoU of 0.07 with float32. With this, weights are made unsigned there, which takes a
 # third more time; elsewhere it changes nothing.
 EXACT_8_BITS = ("session.x64quantprecision", "1")
+
+# In the environment, for many processes on a machine, whose threads would be in each other's way:
+# ONNX Runtime's spin while they wait (docs/backends.md).
+THREADS = "IOEBSS_THREADS"
 
 
 def import_onnxruntime(extra: str) -> Any:
@@ -35,6 +41,21 @@ def import_onnxruntime(extra: str) -> Any:
     return onnxruntime
 
 
+def threads_or_default(threads: int | None) -> int:
+    """For `intra_op_num_threads`: as many as are given, else as IOEBSS_THREADS says, else 0, which
+    is the engine's own choice: all cores.
+
+    Raises:
+        UsageError: IOEBSS_THREADS is no number of threads.
+    """
+    if threads is not None:
+        return threads
+    text = os.environ.get(THREADS, "")
+    if text and not re.fullmatch("0*[1-9][0-9]{0,3}", text):
+        raise UsageError(f"{THREADS}={text}: it must be a number of threads, 1 to 9999")
+    return int(text or 0)
+
+
 def load_graph(
     onnxruntime: Any, model: Path, manifest: Manifest, threads: int | None, providers: list[Any]
 ) -> Any:
@@ -46,8 +67,7 @@ def load_graph(
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors come as exceptions; warnings are not for users
     options.add_session_config_entry(*EXACT_8_BITS)
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads_or_default(threads)
     try:
         session = onnxruntime.InferenceSession(str(model), options, providers=providers)
     except Exception as error:  # onnxruntime's errors share no base class but Exception

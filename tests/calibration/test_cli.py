@@ -47,7 +47,7 @@ def test_histograms_are_made_alike_again(
 
 
 def test_data_that_cannot_be_read(
-    command: Command, make_model: MakeModel, ellipses: Path, tmp_path: Path
+    call: Command, make_model: MakeModel, ellipses: Path, tmp_path: Path
 ) -> None:
     model = make_model()
     (tmp_path / "empty").mkdir()
@@ -67,15 +67,18 @@ def test_data_that_cannot_be_read(
         ("damaged", "cannot be decoded"),
         ("unlisted", "lists no photo"),
     ):
-        result = command("ioebss-calibrate", model, "--data", tmp_path / data, "-o", "ranges.json")
+        result = call("ioebss-calibrate", model, "--data", tmp_path / data, "-o", "ranges.json")
         assert result.returncode == 1, (data, result.stderr)
         assert text in result.stderr, (data, result.stderr)
-        assert "Traceback" not in result.stderr
         assert not (tmp_path / "ranges.json").exists()
 
 
 def test_sensitivity(
-    command: Command, make_chain: Callable[..., Path], ellipses: Path, tmp_path: Path
+    command: Command,
+    call: Command,
+    make_chain: Callable[..., Path],
+    ellipses: Path,
+    tmp_path: Path,
 ) -> None:
     arguments = ("ioebss-calibrate", make_chain("conv.1.weight"), "--data", ellipses)
     arguments = (*arguments, "--photos", 2, "-o", "ranges.json")
@@ -101,8 +104,7 @@ def test_sensitivity(
         (("--sensitivity", "layers", "--sensitivity-photos", 0), 2, "must be 1 or more"),
         (("--sensitivity-photos", 2), 2, "goes with --sensitivity"),
     ):
-        result = command(*arguments, *wrong)
+        result = call(*arguments, *wrong)
         assert result.returncode == code, (wrong, result.stderr)
         assert text in result.stderr
-        assert "Traceback" not in result.stderr
         assert not (tmp_path / "ranges.json").exists()  # refused before anything is measured

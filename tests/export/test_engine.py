@@ -391,7 +391,9 @@ def test_progress_of_nested_phases_never_goes_back(steps: list[int], data: st.Da
 
 
 @needs_rtx
-def test_the_command(command: Command, make_model: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_command(
+    command: Command, call: Command, make_model: Callable[..., Path], tmp_path: Path
+) -> None:
     make_model()
     arguments = ("ioebss-export", "discs.onnx", "--engine", "tensorrt-rtx", "--sizes", "64")
     result = command(*arguments, "--cache", "cache", "--max-batch", "2")
@@ -417,8 +419,7 @@ def test_the_command(command: Command, make_model: Callable[..., Path], tmp_path
     if importlib.util.find_spec("tensorrt") is None:
         failures.append((("ioebss-export", "--engine", "tensorrt"), 1, "tensorrt is not usable"))
     for wrong, code, text in failures:
-        result = command(*wrong, *(() if "openvino" in wrong else ("--cache", "cache")))
+        result = call(*wrong, *(() if "openvino" in wrong else ("--cache", "cache")))
         assert result.returncode == code, (wrong, result.stderr)
         assert text in result.stderr
-        assert "Traceback" not in result.stderr
     assert not list(tmp_path.rglob("a.engine*")) and not (tmp_path / "cache").exists()

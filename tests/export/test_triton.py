@@ -193,7 +193,7 @@ def test_other_peoples_folders_stay(make_model: ModelFactory, tmp_path: Path) ->
 
 
 def test_what_triton_cannot_serve(
-    engine: Path, make_model: ModelFactory, tmp_path: Path, command: Command
+    engine: Path, make_model: ModelFactory, tmp_path: Path, call: Command
 ) -> None:
     served, model = tmp_path / "served", make_model()
     engine.write_bytes(b"plan")
@@ -225,7 +225,7 @@ def test_what_triton_cannot_serve(
         ((engine,), "is an engine; all that is done"),
         ((model, "--triton", "served", "--zoom"), "--zoom goes with a RUN only"),
     ):
-        result = command("ioebss-export", *arguments)
+        result = call("ioebss-export", *arguments)
         assert result.returncode == 2 and text in result.stderr, (arguments, result.stderr)
     assert not served.exists()
 

@@ -131,6 +131,34 @@ def test_sizes_and_threads(make_model: MakeModel) -> None:
         Segmenter(make_model(), threads=0)
 
 
+@pytest.mark.parametrize(
+    ("said", "given", "more"), [("3", None, 2), ("1", None, 0), ("3", 2, 1), ("1", 3, 2)]
+)
+def test_the_environment_says_how_many_threads(
+    make_model: MakeModel,
+    monkeypatch: pytest.MonkeyPatch,
+    said: str,
+    given: int | None,
+    more: int,
+) -> None:
+    """Counted by the kernel: the thread that calls is one of them."""
+    monkeypatch.setenv("IOEBSS_THREADS", said)
+    model, tasks = make_model(), Path("/proc/self/task")
+    before = len(list(tasks.iterdir()))
+    segmenter = Segmenter(model, backend="onnxruntime-cpu", precision="exact", threads=given)
+    assert len(list(tasks.iterdir())) - before == more
+    del segmenter
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "two", "1.5", "99999", "4,2"])
+def test_what_the_environment_says_is_checked(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setenv("IOEBSS_THREADS", said)
+    with pytest.raises(UsageError, match=f"IOEBSS_THREADS={said}: it must be a number of threads"):
+        Segmenter(make_model(), backend="onnxruntime-cpu", precision="exact")
+
+
 def test_no_such_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         Segmenter(tmp_path / "none.onnx")
