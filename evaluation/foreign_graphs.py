@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ioebss.backends.onnxruntime_graph import threads_or_default
+from ioebss.backends.onnxruntime_graph import first_line, threads_or_default
 from ioebss.errors import ModelError
 
 MAX_ELEMENTS = 1 << 26  # of all inputs of a graph
@@ -39,7 +39,7 @@ class ForeignGraphs:
             try:
                 session.run(None, inputs)
             except Exception as error:  # onnxruntime's errors share no base class but Exception
-                raise ModelError(f"{path} does not run on any input: {error}") from None
+                raise ModelError(f"{path} does not run on any input: {first_line(error)}") from None
 
     @property
     def shapes(self) -> list[dict[str, list[int]]]:
@@ -65,7 +65,7 @@ def _load(path: Path, threads: int | None) -> tuple[Any, dict[str, Any]]:
             str(path), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's errors share no base class but Exception
-        raise ModelError(f"{path} cannot be loaded by onnxruntime: {error}") from None
+        raise ModelError(f"{path} cannot be loaded by onnxruntime: {first_line(error)}") from None
     rng = np.random.default_rng(0)
     inputs: dict[str, Any] = {}
     for node in session.get_inputs():

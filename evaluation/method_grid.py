@@ -50,7 +50,10 @@ def draw_methods(
         figsize=(2.2 * (1 + len(methods)), 1.9 * len(instances) + 0.6), layout="constrained"
     )
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{title}\nyellow: truth; blue: mask; dots: clicks on (green), off (red)")
+    figure.suptitle(
+        f"{title}: after {CLICKS} clicks\n"
+        "yellow: truth; blue: mask; dots: clicks on (green), off (red)"
+    )
     grid = figure.subplots(len(instances), 1 + len(methods), squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()

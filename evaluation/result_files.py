@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -53,7 +54,7 @@ def read_instances(path: Path) -> list[Instance]:
     """The objects of a list or of an earlier result, in its order.
 
     Raises:
-        DataError: the file is missing, unreadable, or neither.
+        DataError: the file is missing, unreadable, or neither, or lists an object twice.
     """
     table = read_json_object(path, MAX_RESULT_BYTES, DataError, RESULT)
     rows = table.get("instances")
@@ -65,6 +66,9 @@ def read_instances(path: Path) -> list[Instance]:
         raise DataError(f"{path} is not {RESULT}: an object is described wrongly") from None
     if not instances:
         raise DataError(f"{path} lists no objects")
+    for instance, times in Counter(instances).items():
+        if times > 1:
+            raise DataError(f"{path} lists object {instance.label} of {instance.scene} twice")
     return instances
 
 

@@ -172,6 +172,14 @@ def test_what_is_no_result_is_refused(text, tmp_path) -> None:
         read_instances(path)
 
 
+def test_an_object_that_is_listed_twice_would_count_twice(tmp_path) -> None:
+    row = {"index": 0, "scene": "a", "label": 1, "area": 2}
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps({"instances": [row, row | {"label": 2}, row]}))
+    with pytest.raises(DataError, match="lists object 1 of a twice"):
+        read_instances(path)
+
+
 def test_a_missing_result_is_refused(tmp_path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_instances(tmp_path / "none.json")

@@ -80,7 +80,8 @@ def check_scene(scene: Scene) -> Scene:
         height, width = scene.image.shape[:2]
         rows, columns = scene.labels.shape
         raise DataError(
-            f"{scene.name}: the photo is {width}x{height} but its mask is {columns}x{rows}"
+            f"{scene.name}: the photo is {width}x{height} but its mask is {columns}x{rows}; draw "
+            "the mask on the photo as it stands upright (EXIF), or take both out of the data"
         )
     return scene
 
