@@ -38,7 +38,7 @@ from ioebss.trainer.loop import Trainer
 from ioebss.trainer.recipe import load_recipe
 
 torch.set_num_threads(1)
-out, recipe, batch, accumulate = Path(sys.argv[1]), sys.argv[2], *sys.argv[3:]
+recipe, *runs = sys.argv[1:]  # each as FOLDER,BATCH,ACCUMULATE
 model.build_network = lambda spec: nn.Sequential(
     nn.Conv2d(6, 4, 5, padding=2), nn.Tanh(), nn.Conv2d(4, 2, 3, padding=1)
 )
@@ -55,19 +55,21 @@ class Scenes:
         return Scene(str(index), rng.integers(0, 256, (32, 32, 3), dtype=np.uint8), labels)
 
 
-overrides = f"optimisation.batch={batch} optimisation.accumulate={accumulate} loss.label=0.0 "
-overrides += "data.augment=false data.photos_per_epoch=4 optimisation.epochs=1 clicks.rounds=1 "
-overrides += "clicks.later=2 clicks.coarse=0.3"
-with world("cpu") as here:
-    trainer = Trainer(
-        load_recipe(recipe, overrides.split()), Scenes(), Scenes(), out, here, Progress(quiet=True),
-        ["drawn"], workers=0,
-    )
-    trainer.run()
-    save_file(
-        {k: v.contiguous() for k, v in trainer.model.state_dict().items()},
-        out / f"rank{here.rank}.safetensors",
-    )
+for out, batch, accumulate in (text.split(",") for text in runs):
+    out = Path(out)
+    overrides = f"optimisation.batch={batch} optimisation.accumulate={accumulate} loss.label=0.0 "
+    overrides += "data.augment=false data.photos_per_epoch=4 optimisation.epochs=1 clicks.rounds=1 "
+    overrides += "clicks.later=2 clicks.coarse=0.3"
+    with world("cpu") as here:
+        trainer = Trainer(
+            load_recipe(recipe, overrides.split()), Scenes(), Scenes(), out, here,
+            Progress(quiet=True), ["drawn"], workers=0,
+        )
+        trainer.run()
+        save_file(
+            {k: v.contiguous() for k, v in trainer.model.state_dict().items()},
+            out / f"rank{here.rank}.safetensors",
+        )
 """
 
 
@@ -84,18 +86,17 @@ def test_two_processes_average_their_gradients(
 ) -> None:
     script = tmp_path / "one_update.py"
     script.write_text(ONE_UPDATE)
-    runs = {
-        "one": ([sys.executable], "4", "1"),
-        "two": (TORCHRUN, "2", "1"),
-        "accumulated": ([sys.executable], "2", "2"),
-    }
+    runs = {"one": "4,1", "two": "2,1", "accumulated": "2,2"}
+    for name in runs:
+        (tmp_path / name).mkdir()
+    folders = {name: f"{tmp_path / name},{sizes}" for name, sizes in runs.items()}
+    arguments = [str(script), str(tiny_recipe)]
+    run([*TORCHRUN, *arguments, folders["two"]], child_environment)
+    alone = [folders["one"], folders["accumulated"]]
+    run([sys.executable, *arguments, *alone], child_environment)
     gradients = {}
-    for name, (launcher, batch, accumulate) in runs.items():
-        out = tmp_path / name
-        out.mkdir()
-        arguments = [str(script), str(out), str(tiny_recipe), batch, accumulate]
-        run([*launcher, *arguments], child_environment)
-        tensors, state = checkpoint.load(out, checkpoint.CHECKPOINT)
+    for name in runs:
+        tensors, state = checkpoint.load(tmp_path / name, checkpoint.CHECKPOINT)
         assert (state["updates"], state["processes"]) == (1, 2 if name == "two" else 1)
         # After one update Adam's first moment is a tenth of the gradient.
         gradients[name] = {k: v for k, v in tensors.items() if k.endswith("/exp_avg")}

@@ -46,7 +46,10 @@ def kill_within_epoch(process: subprocess.Popen, folder: Path, epoch: int, itera
 
 
 def test_killed_twice_and_resumed_equals_unbroken(
-    tmp_path: Path, command: list[str], child_environment: dict[str, str]
+    tmp_path: Path,
+    command: list[str],
+    call: Callable[..., subprocess.CompletedProcess[str]],
+    child_environment: dict[str, str],
 ) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     kwargs = {"env": child_environment, "stderr": subprocess.PIPE, "text": True}
@@ -73,7 +76,5 @@ def test_killed_twice_and_resumed_equals_unbroken(
     lines = [(run / "log.csv").read_text().splitlines() for run in (unbroken, broken)]
     assert [len(rows) for rows in lines] == [3, 3]
     # The same command on a finished run has nothing left to do; another recipe is refused.
-    again = subprocess.run(
-        [*command, "--out", str(broken), "--set", "optimisation.batch=1"], timeout=TIMEOUT, **kwargs
-    )
+    again = call("ioebss-train", *command[3:], "--out", broken, "--set", "optimisation.batch=1")
     assert again.returncode == 2 and "another recipe" in again.stderr
