@@ -147,6 +147,15 @@ def test_missing_split_names_those_there_are(tmp_path: Path) -> None:
         open_dataset([tmp_path], "train")
 
 
+def test_photos_of_one_id_are_refused(tmp_path: Path) -> None:
+    """As in files that were joined without numbering them anew: masks would be on other photos."""
+    content = table([RUNS])
+    content["images"] += [{**content["images"][0], "file_name": "b.png"}]
+    write(tmp_path, content)
+    with pytest.raises(DataError, match="several photos one id"):
+        CocoDataset(tmp_path, "train2017")
+
+
 @pytest.mark.parametrize("name", ["../a.png", "/etc/passwd", "x/../../a.png", "..\\a.png", "", "."])
 def test_file_names_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
     write(tmp_path, table([RUNS], name))

@@ -75,6 +75,19 @@ def test_a_list_cannot_leave_the_folder(
         open_dataset([root], "train")
 
 
+def test_names_with_spaces_and_lists_with_a_byte_order_mark(
+    tmp_path: Path, write_voc: Callable[..., Path]
+) -> None:
+    root = write_voc(tmp_path / "set")
+    for folder in ("JPEGImages", "SegmentationObject"):
+        (root / folder / "scene0.png").rename(root / folder / "my photo.png")
+    (root / "JPEGImages" / "my photo.png").rename(root / "JPEGImages" / "my photo.PNG")
+    path = root / "ImageSets" / "Segmentation" / "train.txt"
+    path.write_bytes(b"\xef\xbb\xbfmy photo\r\n\r\n scene1 \r\n")
+    train = open_dataset([root], "train")
+    assert [train.scene(i).name for i in range(len(train))] == ["my photo", "scene1"]
+
+
 def test_an_empty_or_binary_list_is_refused(tmp_path: Path, write_voc: Callable[..., Path]) -> None:
     root = write_voc(tmp_path / "set")
     path = root / "ImageSets" / "Segmentation" / "train.txt"

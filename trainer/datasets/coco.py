@@ -230,6 +230,11 @@ def _photos(table: Any, path: Path) -> list[_Photo]:
     """The photos in the order of the file, with their annotations."""
     try:
         photos = {entry["id"]: _photo(entry, path) for entry in table["images"]}
+        if len(photos) < len(table["images"]):
+            raise DataError(
+                f"{path} gives several photos one id, so that objects cannot be told apart; number "
+                "images anew, and image_id of the annotations with them"
+            )
         names = {entry["id"]: str(entry["name"]) for entry in table.get("categories", [])}
         for annotation in table["annotations"]:
             photo = photos[annotation["image_id"]]

@@ -25,9 +25,10 @@ def read_list(path: Path) -> list[str]:
     try:
         if path.stat().st_size > MAX_LIST_BYTES:
             raise DataError(f"{path} is larger than {MAX_LIST_BYTES} bytes; it is no list of names")
-        names = path.read_text(encoding="utf-8").split()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors begin with a BOM
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
+    names = [name for line in lines if (name := line.strip())]
     if not names:
         raise DataError(f"{path} lists no photo; write one name a line")
     for name in names:

@@ -63,7 +63,7 @@ class SceneDataset(Protocol):
 
 def find_image(folder: Path, name: str) -> Path:
     """The photo `name` in a folder, whatever its format."""
-    for suffix in SUFFIXES:
+    for suffix in (*SUFFIXES, *map(str.upper, SUFFIXES)):  # cameras write .JPG
         path = folder / f"{name}{suffix}"
         if path.is_file():
             return path
