@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ioebss.atomic import write_atomically
-from ioebss.errors import ModelError
+from ioebss.errors import ModelError, OutputError
 from ioebss.json_files import read_json_object
 
 FORMAT = 1
@@ -33,10 +33,17 @@ def save(
 ) -> None:
     """Writes `kind`-STEP.safetensors, then commits it by renaming `kind`.json into place, then
     deletes what is no longer named. Killed at any moment, the folder holds a whole checkpoint or
-    the one before."""
+    the one before.
+
+    Raises:
+        OutputError: they cannot be written; the one before stays.
+    """
     name = f"{kind}-{step:08d}.safetensors"
     contiguous = {k: v.detach().contiguous() for k, v in tensors.items()}
-    write_atomically(folder / name, lambda path: save_file(contiguous, path))
+    try:
+        write_atomically(folder / name, lambda path: save_file(contiguous, path))
+    except SafetensorError as error:  # no OSError, though it be a full disk
+        raise OutputError(f"{folder / name} cannot be written: {error}") from None
     text = json.dumps({"format": FORMAT, "step": step, "file": name, **state}, indent=1)
     write_atomically(folder / f"{kind}.json", lambda path: path.write_text(text + "\n", "utf-8"))
     abandoned = folder.glob(f".{kind}-*")  # temporary files of a process that was killed

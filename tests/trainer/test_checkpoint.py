@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import signal
 from pathlib import Path
 
 import pytest
 import torch
 
-from ioebss.errors import ModelError
+from ioebss.errors import ModelError, OutputError
 from ioebss.trainer import checkpoint
 
 
@@ -75,6 +76,27 @@ def test_killed_before_a_rename_the_old_one_stays(tmp_path: Path, renames: int, 
     checkpoint.save(tmp_path, checkpoint.CHECKPOINT, 3, tensors(3), {})
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["checkpoint-00000003.safetensors", "checkpoint.json"]
+
+
+def _saved_on_a_full_disk(folder: Path) -> None:
+    """Ends with 7 if that is an error of ours."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    try:
+        checkpoint.save(folder, checkpoint.CHECKPOINT, 2, {"a": torch.zeros(1000)}, {})
+    except OutputError:
+        os._exit(7)
+
+
+def test_on_a_full_disk_the_old_one_stays(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, checkpoint.CHECKPOINT, 1, tensors(1), {})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    process = multiprocessing.get_context("fork").Process(
+        target=_saved_on_a_full_disk, args=(tmp_path,)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == 7
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def saved(folder: Path) -> tuple[Path, Path]:
