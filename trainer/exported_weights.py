@@ -71,21 +71,23 @@ def _convolutions(path: Path) -> Parameters:
         arrays = {i.name: np.array(numpy_helper.to_array(i)) for i in graph.initializer}
     except (OSError, ValueError, DecodeError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from None
-    return {
-        node.input[1].removeprefix(PREFIX).removesuffix(".weight"): (
-            torch.from_numpy(arrays[node.input[1]]),
-            torch.from_numpy(arrays[node.input[2]]),
-        )
-        for node in graph.node
-        if node.op_type == "Conv" and len(node.input) == 3 and set(node.input[1:]) <= arrays.keys()
-    }
+    found: Parameters = {}
+    for node in graph.node:
+        if node.op_type in ("Conv", "ConvTranspose") and set(node.input[1:]) <= arrays.keys():
+            weight, *bias = (torch.from_numpy(arrays[name]) for name in node.input[1:])
+            channels = weight.shape[0] if node.op_type == "Conv" else weight.shape[1]
+            name = node.input[1].removeprefix(PREFIX).removesuffix(".weight")
+            found[name] = weight, bias[0] if bias else torch.zeros(channels)
+    return found
 
 
-def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Conv2d, nn.BatchNorm2d | None]]:
-    """Every convolution with the normalisation registered right behind it."""
+def _layers(
+    model: nn.Module,
+) -> Iterator[tuple[str, nn.Conv2d | nn.ConvTranspose2d, nn.BatchNorm2d | None]]:
+    """Every convolution, transposed ones too, with the normalisation registered right behind it."""
     leaves = [(n, m) for n, m in model.named_modules() if not any(m.children())]
     for (name, module), (_, following) in zip(leaves, [*leaves[1:], ("", None)], strict=True):
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             yield name, module, following if isinstance(following, nn.BatchNorm2d) else None
 
 

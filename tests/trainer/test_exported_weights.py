@@ -103,6 +103,26 @@ def test_statistics_are_those_of_the_samples(tmp_path: Path) -> None:
         torch.testing.assert_close(weight.flatten(1).norm(dim=1), length)
 
 
+def test_learned_upsampling_is_taken_over(tmp_path: Path) -> None:
+    """FCN-8s enlarges with transposed convolutions, which start bilinear and are learned."""
+    spec = NetworkSpec("fcn8s", "vgg16", 5, width=0.02)
+    torch.manual_seed(1)
+    model = ClickModel(spec).eval()
+    with torch.no_grad():
+        for score in (model.network.up32, model.network.up16, model.network.score16):
+            nn.init.normal_(score.weight)
+    path = tmp_path / "fcn.onnx"
+    export_graph(model, path, None)
+    exported(tmp_path, path.read_bytes())
+    begun = ClickModel(spec)
+    begin_with_exported(begun, tmp_path / "model.onnx", [])
+    x = some_inputs(5)
+    with torch.no_grad():
+        expected, actual = (foreground_logits(m.eval()(x)) for m in (model, begun))
+    assert expected.std() > 0.1
+    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
+
+
 def test_what_is_known_of_its_training_is_handed_on(tmp_path: Path) -> None:
     path = exported(tmp_path, graph_of(RESNET))
     known = begin_with_exported(ClickModel(RESNET), path, [])
