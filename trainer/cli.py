@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from contextlib import nullcontext
 from pathlib import Path
@@ -85,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
 def _train(arguments: argparse.Namespace) -> None:
     if arguments.workers < 0:
         raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
+    if not arguments.checkpoint_every >= 0:  # 0: after every iteration
+        raise UsageError(
+            f"--checkpoint-every {arguments.checkpoint_every}: give seconds, 0 or more"
+        )
+    if not 0 <= arguments.cache_gb < math.inf:
+        raise UsageError(f"--cache-gb {arguments.cache_gb}: it must be a number from 0")
     try:
         import matplotlib  # noqa: F401  (draws the log at the end of the first epoch)
 

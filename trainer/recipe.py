@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -17,6 +17,7 @@ from ioebss.trainer.networks import NetworkSpec
 
 FOLDER = Path(__file__).parent / "recipes"
 PAIRS, DIOS = "pairs", "dios"  # ways to draw the first clicks
+MAX_SEED = 2**32 - 1  # seeds are multiplied, and torch takes 64 bits
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,8 @@ _FRACTIONS = ("paste", "component", "ema", "coarse", "elsewhere")
 
 
 def _check(recipe: Recipe) -> None:
-    if recipe.seed < 0:
-        raise UsageError(f"seed = {recipe.seed}; it must not be negative")
+    if not 0 <= recipe.seed <= MAX_SEED:
+        raise UsageError(f"seed = {recipe.seed}; it must be 0 to {MAX_SEED}")
     if recipe.clicks.radius > MAX_RADIUS:
         raise UsageError(
             f"clicks.radius = {recipe.clicks.radius}; at most {MAX_RADIUS} is deployed"
@@ -209,7 +210,7 @@ def recipe_from(table: dict[str, Any]) -> Recipe:
     for key, value in table.items():
         if key not in hints:
             raise UsageError(f"unknown key {key!r} in the recipe; known: {', '.join(hints)}")
-        if isinstance(value, dict):
+        if isinstance(value, dict) and is_dataclass(hints[key]):
             values[key] = _section(hints[key], key, value)
         else:
             values[key] = _typed(hints[key], key, value)

@@ -28,6 +28,9 @@ def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     [
         (["--recipe", "none"], 2, "default, dios, paper"),
         (["--workers", "-1"], 2, "--workers -1"),
+        (["--checkpoint-every", "nan"], 2, "--checkpoint-every nan: give seconds, 0 or more"),
+        (["--checkpoint-every", "-1"], 2, "--checkpoint-every -1.0: give seconds, 0 or more"),
+        (["--cache-gb", "nan"], 2, "--cache-gb nan: it must be a number from 0"),
         (["--set", "clicks.colour=1"], 2, "unknown key clicks.colour"),
         (["--train-split", "trainval"], 1, "splits that exist: train, val"),
         (["--val-split", "test"], 1, "splits that exist: train, val"),
