@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from ioebss.errors import ModelError, UsageError
+from ioebss.errors import DataError, ModelError, UsageError
 from ioebss.progress import Progress
 from ioebss.trainer import checkpoint
 from ioebss.trainer.autocast import autocast_dtype
@@ -29,6 +29,7 @@ from ioebss.trainer.averaging import AveragedWeights
 from ioebss.trainer.datasets.scene import SceneDataset
 from ioebss.trainer.distributed import World
 from ioebss.trainer.exported_weights import begin_with_exported
+from ioebss.trainer.failures import in_plain_words
 from ioebss.trainer.losses import total_loss
 from ioebss.trainer.model import ClickModel
 from ioebss.trainer.networks import load_imagenet
@@ -65,6 +66,7 @@ class Trainer:
             matter when resuming.
 
     Raises:
+        DataError: no photo of `val` has an object.
         ModelError: `start` or the checkpoint cannot be read, or holds another network.
     """
 
@@ -85,6 +87,11 @@ class Trainer:
         self.world, self.progress, self.data_names = world, progress, data_names
         self.checkpoint_every, self.workers = checkpoint_every, workers
         self.targets = validation_targets(val, recipe, world)
+        if not world.total(torch.tensor(len(self.targets))).item():
+            raise DataError(  # no epoch could be told from another
+                "no photo to validate on has an object: the masks are empty, or all void; correct "
+                "them, or take another --val-split"
+            )
         options = recipe.optimisation
         torch.manual_seed(recipe.seed)
         self.model = ClickModel(recipe.network)
@@ -142,11 +149,18 @@ class Trainer:
     # -- the loop ----------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Trains until the recipe's last epoch."""
-        while self.epoch < self.recipe.optimisation.epochs:
-            self._run_epoch()
-            self._finish_epoch(self._validate())
-        self.world.wait()  # until the first process has written everything
+        """Trains until the recipe's last epoch.
+
+        Raises:
+            ModelError: the loss is no longer finite.
+            DataError, ImageError: a photo cannot be read.
+            DeviceMemoryError: the GPU has too little memory.
+        """
+        with in_plain_words():
+            while self.epoch < self.recipe.optimisation.epochs:
+                self._run_epoch()
+                self._finish_epoch(self._validate())
+            self.world.wait()  # until the first process has written everything
 
     def _run_epoch(self) -> None:
         started, photos = time.monotonic(), 0
@@ -205,6 +219,12 @@ class Trainer:
                     self._correct(state, probability, number)
             self._update()
         mean = float(torch.stack(losses).mean())  # once: a GPU is waited for
+        if not math.isfinite(mean):
+            raise ModelError(
+                f"the loss is {mean} at epoch {self.epoch + 1}, iteration {self.iteration + 1}: "
+                "nothing is learnt any more; start anew in another --out with a lower "
+                "optimisation.learning_rate, a longer warmup, or optimisation.autocast = none"
+            )
         self.loss_sum += mean
         self.loss_count += 1
         return mean
@@ -400,6 +420,11 @@ class Trainer:
             raise UsageError(
                 f"{self.folder} holds a run of another recipe; take another --out, or the same "
                 "recipe and overrides (only optimisation.epochs may differ)"
+            )
+        if state["data"] != self.data_names:
+            raise UsageError(  # the weights would be said to come of the last data alone
+                f"{self.folder} holds a run on {', '.join(state['data'])}; go on with the same "
+                "--data, or take another --out and --start with this run"
             )
         if state["processes"] != self.world.size and state["iteration"]:
             raise UsageError(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from ioebss.trainer import checkpoint, loop
 from ioebss.trainer.cli import main
@@ -74,6 +77,54 @@ def test_a_damaged_checkpoint_is_not_trained_over(
     assert train(monkeypatch, *files) == 1
     assert "checkpoint.json cannot be read" in capsys.readouterr().err
     assert (out / "checkpoint.json").read_text() == "{"
+
+
+def damage(root: Path) -> str:
+    """Spoils a photo of a VOC folder; a word of the error that it becomes."""
+    (root / "JPEGImages" / "scene0.png").write_bytes(b"no photo")
+    return "scene0.png is not a JPEG, PNG, WebP, BMP or TIFF image"
+
+
+def shrink(root: Path) -> str:
+    """As `damage`, of a mask that does not fit."""
+    Image.new("L", (9, 7)).save(root / "SegmentationObject" / "scene0.png")
+    return "scene0: the photo is 48x40 but its mask is 9x7"
+
+
+@pytest.mark.parametrize("spoil", [damage, shrink])
+def test_what_a_worker_cannot_read_is_one_line(
+    tmp_path: Path,
+    tiny_recipe: Path,
+    write_voc: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], str],
+) -> None:
+    """PyTorch hands the error of a worker process on with its whole traceback in the message."""
+    reason = spoil(write_voc(tmp_path / "data"))
+    files = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data")]
+    monkeypatch.setattr("ioebss.trainer.datasets.cache.cached", lambda data, *_: data)
+    options = ["--workers", "1", "--out", str(tmp_path / "run")]
+    assert train(monkeypatch, *files, *options) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("ioebss-train: error: ") and reason in line
+
+
+def test_a_worker_that_is_killed_is_one_line(
+    tmp_path: Path,
+    tiny_recipe: Path,
+    write_voc: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As the kernel does where memory is short."""
+    write_voc(tmp_path / "data")
+    monkeypatch.setattr(loop, "_start_worker", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+    files = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data")]
+    assert train(monkeypatch, *files, "--workers", "1", "--out", str(tmp_path / "run")) == 1
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert line.startswith("ioebss-train: error: a process that makes samples was killed")
+    assert "fewer --workers" in line
 
 
 @pytest.mark.parametrize("kind", ["other", "nothing"])

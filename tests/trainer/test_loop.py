@@ -4,6 +4,7 @@ run's weights begin. The network is tiny, so that whole runs take a moment."""
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -13,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ioebss.errors import ModelError
+from ioebss.errors import DataError, DeviceMemoryError, ModelError, UsageError
 from ioebss.export.graph import export_graph
 from ioebss.manifest import CHANNELS, Manifest, sha256_of, write_manifest
 from ioebss.progress import Progress
@@ -186,6 +187,16 @@ def test_a_resumed_run_does_not_start_anew(recipe: Recipe, make_trainer, tmp_pat
     assert resumed.start["run"] == "first" and resumed.epoch == 1
 
 
+def test_a_run_goes_on_with_its_own_data_only(
+    recipe: Recipe, make_trainer, drawn_scenes, tmp_path: Path
+) -> None:
+    make_trainer(recipe).run()
+    here, quiet = World(0, 1, torch.device("cpu")), Progress(quiet=True)
+    others = drawn_scenes(6), drawn_scenes(2)
+    with pytest.raises(UsageError, match="run holds a run on drawn; go on with the same --data"):
+        Trainer(recipe, *others, tmp_path / "run", here, quiet, ["painted"], workers=0)
+
+
 def test_a_start_of_another_network_is_refused(
     recipe: Recipe, make_trainer, tmp_path: Path
 ) -> None:
@@ -221,3 +232,42 @@ def test_weights_are_chosen_by_the_clicks_that_are_trained_on(
     make_trainer(replace(recipe, clicks=clicks, optimisation=optimisation)).run()
     state = json.loads((tmp_path / "run" / "weights.json").read_text())
     assert state["validation"]["epoch"] == best
+
+
+def test_a_loss_that_is_no_number_ends_the_run(
+    recipe: Recipe, make_trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(recipe)
+    losses = iter([1.0, 1.0, math.nan])  # two rounds of the first iteration, one of the second
+    backward = trainer._backward
+
+    def spoiled(state, weight: float) -> tuple[Tensor, Tensor]:
+        loss, probability = backward(state, weight)
+        return loss * next(losses, 1.0), probability
+
+    monkeypatch.setattr(trainer, "_backward", spoiled)
+    with pytest.raises(ModelError, match="the loss is nan at epoch 1, iteration 2"):
+        trainer.run()
+    assert not (tmp_path / "run" / "weights.json").exists()
+
+
+def test_a_gpu_without_memory_is_said_so(
+    recipe: Recipe, make_trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(recipe)
+
+    def full(state, weight: float) -> tuple[Tensor, Tensor]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(trainer, "_backward", full)
+    with pytest.raises(DeviceMemoryError, match=r"set a smaller optimisation\.batch"):
+        trainer.run()
+
+
+def test_nothing_to_validate_on_is_refused(recipe: Recipe, drawn_scenes, tmp_path: Path) -> None:
+    """Every epoch would have an IoU of 0, and the first one's weights were kept for the best."""
+    here, quiet = World(0, 1, torch.device("cpu")), Progress(quiet=True)
+    train, val = drawn_scenes(4), drawn_scenes(2)
+    val.scenes = [replace(scene, labels=scene.labels * 0) for scene in val.scenes]
+    with pytest.raises(DataError, match="no photo to validate on has an object"):
+        Trainer(recipe, train, val, tmp_path, here, quiet, ["drawn"], workers=0)
