@@ -57,5 +57,7 @@ def _ancestry(start: dict[str, Any] | None) -> dict[str, Any] | None:
     """The runs whose weights a run began with, without their recipes; None for none."""
     if not start:
         return None
-    known = {key: start[key] for key in ("run", "photos_seen", "updates")}
+    # What a model says that was exported before depends on how it was made.
+    keys = ("run", "sha256", "photos_seen", "updates", "averaged")
+    known = {key: start[key] for key in keys if key in start}
     return known | {"start": _ancestry(start.get("start"))}

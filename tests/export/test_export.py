@@ -177,6 +177,10 @@ def test_the_manifest_names_the_runs_before(run: Path, tmp_path: Path) -> None:
         "updates": 2,
         "start": {"run": "a", "photos_seen": 3, "updates": 1, "start": None},
     }
+    # A model that was averaged before knows of no photos, only of what it is the mean of.
+    state["start"] = {"run": "mean", "sha256": "0" * 64, "averaged": [{"name": "a", "share": 0.5}]}
+    (chained / "weights.json").write_text(json.dumps(state))
+    assert load_trained(chained).training["start"] == state["start"] | {"start": None}
 
 
 def test_folding_the_two_channels_into_one_changes_nothing(run: Path) -> None:
