@@ -65,8 +65,8 @@ def export_model(
     """
     check_model_output(output)
     trained = load_trained(run)
-    sizes = sizes or [size or training_side(trained)]
-    for side in sizes:
+    sizes = sizes or [training_side(trained) if size is None else size]
+    for side in sizes if size is None else (size, *sizes):
         check_side(trained.model, side)
     pictures = photos_in(photos)
     with tempfile.TemporaryDirectory(prefix="ioebss-export-") as folder:

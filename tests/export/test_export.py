@@ -205,6 +205,10 @@ def test_usage(run: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.json").unlink()
     with pytest.raises(UsageError, match="size 100: it must be a multiple of 16"):
         export_model(run, tmp_path / "model.onnx", QUIET, size=100)
+    with pytest.raises(UsageError, match="size 100: it must be a multiple of 16"):
+        export_model(run, tmp_path / "model.onnx", QUIET, size=100, sizes=[64])
+    with pytest.raises(UsageError, match="size 0: it must be a multiple of 16"):
+        export_model(run, tmp_path / "model.onnx", QUIET, size=0)
     with pytest.raises(ModelError, match="there is no weights to read"):
         export_model(tmp_path, tmp_path / "model.onnx", QUIET)
     with pytest.raises(DataError, match="holds no photo"):
