@@ -144,8 +144,8 @@ def _check(arguments: argparse.Namespace) -> None:
             "--int8 needs --calibration: RANGES.json of ioebss-calibrate, or a folder of photos "
             "and masks"
         )
-    if arguments.split and not arguments.data and not arguments.calibration:
-        raise UsageError("--split goes with --data")
+    if arguments.split and not _folders(arguments):
+        raise UsageError("--split goes with --data, or with a folder as --calibration")
     if arguments.output:
         _check_output(arguments, several=arguments.engine and (lower or not _is_model(arguments)))
 

@@ -95,6 +95,7 @@ def test_what_makes_no_sense_is_refused(
         (("ioebss-export", BUNDLED, "--engine", "auto", *KEEP), 2, "--keep-fp32 goes with --fp16"),
         ((*arguments, "-o", "x.onnx", "--zoom"), 2, "--zoom goes with a RUN only"),
         ((*arguments, "-o", "x.onnx", "--mean-iou", "2"), 2, "must be 0 to 1"),
+        ((*arguments[:5], "-o", "x.onnx", "--split", "val"), 2, "--split goes with --data"),
         ((*arguments, "-o", "x.pt"), 2, "x.pt: the file must be named .onnx"),
         ((*arguments, "-o", "none/x.onnx"), 1, "none is not a folder; make it first"),
         (("ioebss-export", model, *arguments[2:], "-o", "x.onnx"), 2, "is int8 already"),
