@@ -29,7 +29,15 @@ from ioebss.export.naming import check_model_output
 from ioebss.manifest import sha256_of, write_manifest
 
 SHARE = 0.5
-SAME = ("architecture", "channels", "click_radius", "size_multiple", "fixed_size", "opset")
+SAME = (
+    "architecture",
+    "channels",
+    "planes",
+    "click_radius",
+    "size_multiple",
+    "fixed_size",
+    "opset",
+)
 
 
 def average(

@@ -16,7 +16,7 @@ from ioebss.errors import ModelError
 from ioebss.manifest import INPUT, OUTPUT, Manifest
 
 # What the runtime makes of a photo and its clicks follows from these.
-SAME = ("channels", "click_radius", "zoom")
+SAME = ("channels", "planes", "click_radius", "zoom")
 PHOTOS = ((480, 640), (640, 480))  # height and width: the shapes that are tried
 
 

@@ -158,6 +158,7 @@ def prove_command(arguments: argparse.Namespace) -> None:
     from ioebss.progress import Progress
 
     reference, candidate = arguments.verify
+    _check_reference(reference, candidate)
     if arguments.report is not None:
         check_folder(arguments.report)
     if arguments.split is not None and not arguments.data:
@@ -174,6 +175,19 @@ def prove_command(arguments: argparse.Namespace) -> None:
         command=shlex.join(["ioebss-export", *sys.argv[1:]]),
     )
     prove_or_refuse(request, arguments.report, candidate, Progress())
+
+
+def _check_reference(reference: Path, candidate: Path) -> None:
+    """Refuses what would prove something else than a proof says: that it is as good as float32."""
+    from ioebss.choice import is_engine, read_model_manifest
+
+    precision = read_model_manifest(reference).precision
+    if is_engine(reference) or (precision != "fp32" and not is_engine(candidate)):
+        kind = "an engine" if is_engine(reference) else precision
+        raise UsageError(
+            f"{reference} is {kind}; the first file is the float32 model, or, of an engine, the "
+            "graph that it was built of"
+        )
 
 
 def photographs_of(

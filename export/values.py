@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ioebss.backends import Backend
 from ioebss.calibration.samples import PER_PHOTO, Recorder
+from ioebss.errors import ModelError
 from ioebss.export.masks import CLICKS, planned_steps
 from ioebss.export.pair import Pair
 from ioebss.export.photographs import Photographs
@@ -31,7 +32,7 @@ class ValueDifferences:
         maximum, mean: of the |differences|; infinite where something overflows.
         percentiles: of the |differences|, by their names.
         other_side: share of the logits that are on the other side of 0.
-        not_finite: how many of the candidate's logits are not finite where the reference's are.
+        not_finite: how many of the candidate's logits are not finite.
         deviation: standard deviation of the reference's logits, to compare differences with.
     """
 
@@ -75,9 +76,15 @@ def compare_values(
         inputs: float32 (N, C, H, W) each, at least one.
 
     Raises:
+        ModelError: the reference's logits are not finite. All masks of such are empty, and equal.
         BackendError: an engine failed.
     """
     expected = np.concatenate([reference.run(i).ravel() for i in inputs])
+    if not np.isfinite(expected).all():
+        raise ModelError(
+            "the reference's logits are not finite on these photographs: nothing can be proven "
+            "against it; train or export it again"
+        )
     actual = np.concatenate([candidate.run(i).ravel() for i in inputs])
     finite = np.isfinite(actual)
     differences = np.abs(actual - expected, dtype=np.float64)
@@ -90,6 +97,6 @@ def compare_values(
         mean=float(differences.mean()),
         percentiles={f"{p:g}": float(v) for p, v in zip(PERCENTILES, percentiles, strict=True)},
         other_side=float(np.mean((actual > 0) != (expected > 0))),
-        not_finite=int(np.count_nonzero(~finite & np.isfinite(expected))),
+        not_finite=int(np.count_nonzero(~finite)),
         deviation=float(expected.std()),
     )

@@ -61,6 +61,10 @@ def test_other_networks_are_refused(
     pair[1].with_suffix(".json").rename(tmp_path / "kept.json")
     with pytest.raises(ModelError, match="differ in channels"):
         average(other, make_model(channels=5), output)
+    distances = make_model()
+    write_manifest(replace(read_manifest(distances), planes="distances"), distances)
+    with pytest.raises(ModelError, match="differ in planes: discs, distances"):
+        average(other, distances, output)
     first = make_model()
     graph = onnx.load(first)
     graph.graph.node[0].name = "another"

@@ -297,6 +297,25 @@ def test_fewer_channels(make_model: Callable[..., Path], tmp_path: Path, photos:
     assert "the manifests differ in channels" in proof.words[0]
 
 
+def test_other_planes(pair: Callable[..., tuple[Path, Path]], photos: Path) -> None:
+    """Both are fed what the candidate's manifest says, so that nothing else would tell."""
+    proof = prove(Request(*pair(planes="distances"), Alone(photo_paths(photos))), QUIET)
+    words = "the manifests differ in planes: discs in the reference, distances in the candidate"
+    assert proof.words == [words]
+
+
+def test_a_reference_that_overflows(
+    pair: Callable[..., tuple[Path, Path]], photos: Path, tmp_path: Path
+) -> None:
+    """Masks of what is no number are empty, and two of them would be equal."""
+    _, candidate = pair(shift_bias(np.nan), precision="int8")
+    reference = tmp_path / "reference.onnx"
+    reference.write_bytes(candidate.read_bytes())
+    write_manifest(replace(read_manifest(candidate), precision="fp32"), reference)
+    with pytest.raises(ModelError, match="the reference's logits are not finite"):
+        prove(Request(reference, candidate, Alone(photo_paths(photos))), QUIET)
+
+
 def test_a_fixed_size_against_an_open_one(
     make_model: Callable[..., Path], tmp_path: Path, photos: Path
 ) -> None:
@@ -431,3 +450,11 @@ def test_usage(
     arguments = proof_parser().parse_args(["--verify", *map(str, pair()), *options])
     with pytest.raises(error, match=words):
         prove_command(arguments)
+
+
+def test_the_reference_is_in_float32(pair: Callable[..., tuple[Path, Path]], photos: Path) -> None:
+    """Two models in 8 bits may be alike and both be wrong."""
+    _, candidate = pair(precision="int8")
+    files = ["--verify", str(candidate), str(candidate), "--photos", str(photos)]
+    with pytest.raises(UsageError, match="is int8; the first file is the float32 model"):
+        prove_command(proof_parser().parse_args(files))
