@@ -145,6 +145,8 @@ def _check(recipe: Recipe) -> None:
                 raise UsageError(f"{name} = {value}; it must be between 0 and 1")
             if isinstance(value, int | float) and not 0 <= value < math.inf:
                 raise UsageError(f"{name} = {value}; it must be a number from 0")
+    if not any(asdict(recipe.loss).values()):
+        raise UsageError("all weights of the loss are 0: nothing would be learnt")
     if recipe.network.in_channels < 6 and (recipe.clicks.coarse or recipe.clicks.elsewhere):
         raise UsageError("clicks.coarse and clicks.elsewhere need a network with six channels")
     if recipe.clicks.sampling == DIOS and recipe.data.augment:

@@ -102,6 +102,12 @@ def test_a_wrong_override_says_what_is_wrong(override: str, message: str) -> Non
         load_recipe("paper", overrides)
 
 
+def test_a_loss_of_nothing_is_refused() -> None:
+    only_label = load_recipe("paper", ["loss.cross_entropy=0"])
+    with pytest.raises(UsageError, match="all weights of the loss are 0"):
+        without_label_loss(only_label)
+
+
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[clicks]\npairs = 3\n")
