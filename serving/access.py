@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ioebss.errors import UsageError
-from ioebss.serving.security import LOOPBACK, checked_token
+from ioebss.serving.security import LOOPBACK, checked_token, host_name
 from ioebss.serving.settings import MEBIBYTE, Settings
 
 
@@ -25,14 +25,14 @@ def settings_for(
     Args:
         host: address to serve.
         token: that clients send.
-        allowed: host names, as a proxy passes them on.
+        allowed: host names, as a proxy passes them on; a port is passed over.
         sessions: at a time.
         mebibytes: of all sessions.
 
     Raises:
-        UsageError: another host than loopback without a token, or a token that is none.
+        UsageError: another host than loopback without a token, a token that is none, or a name.
     """
-    names = frozenset(name.lower() for name in allowed)
+    names = frozenset(map(_allowed, allowed))
     if checked_token(token) is None:
         if host.lower() not in LOOPBACK:
             raise UsageError(
@@ -45,3 +45,10 @@ def settings_for(
         max_sessions=sessions,
         max_session_bytes=mebibytes * MEBIBYTE,
     )
+
+
+def _allowed(name: str) -> str:
+    found = host_name(f"[{name}]" if name.count(":") > 1 and name[0] != "[" else name)
+    if not found:
+        raise UsageError(f"{name!r} is no host name; write it as in clicks.example.org")
+    return found

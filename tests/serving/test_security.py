@@ -84,6 +84,11 @@ def test_settings_that_would_not_be_safe() -> None:
     for host in ("127.0.0.1", "localhost", "::1"):
         assert settings_for(host).hosts == LOOPBACK
     assert settings_for("127.0.0.1", None, ["Proxy.Example"]).hosts == LOOPBACK | {"proxy.example"}
+    names = ["a.example:8443", "[::2]:80", "::3"]
+    assert settings_for("::", TOKEN, names).hosts == {"a.example", "::2", "::3"}
+    for name in ("https://a.example", "a.example/page", ""):
+        with pytest.raises(UsageError, match="host name"):
+            settings_for("::", TOKEN, [name])
     for token in ("short", "x" * 15, "with space " * 3, "line\n" * 5, "ü" * 20, ""):
         with pytest.raises(UsageError, match="token"):
             settings_for("127.0.0.1", token)
