@@ -120,11 +120,18 @@ def _show(address: str, name: str) -> None:
         port = urlsplit(address).port
         print(
             "There is no display here. Where there is one, type\n"
-            f"  ssh -N -L {port}:{HOST}:{port} {getpass.getuser()}@{socket.gethostname()}\n"
+            f"  ssh -N -L {port}:{HOST}:{port} {_user()}@{socket.gethostname()}\n"
             "and open the address in the browser there.",
             flush=True,
         )
     print("Ctrl-C ends it.", flush=True)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):  # in a container a user may have no name
+        return "user"
 
 
 def _has_display() -> bool:

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ioebss.serving import open_page
+
 pytest.importorskip("fastapi", reason="the page needs the [serve] extra")
 
 MakeModel = Callable[..., Path]
@@ -107,6 +109,17 @@ def test_with_a_display_it_opens_the_browser_unless_that_is_far_away(
     assert asked.exists() == (not remote)
     if not remote:
         assert asked.read_text().startswith(f"{base}#token={opened['token']}&session=")
+
+
+def test_a_user_without_a_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container that runs under a number."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 9)
+    open_page._show("http://127.0.0.1:8000/#x", "photo.jpg")
+    assert "ssh -N -L 8000:127.0.0.1:8000 user@" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
