@@ -213,8 +213,9 @@ class Service:
         work = partial(_changed, entry, operation, started, time.perf_counter())
         change = await self.network.run(entry.id, work)
         self.sessions.settle()
-        for stage in ("queue", "input", "network", "mask"):
-            self.metrics.stages.labels(stage).observe(getattr(change, stage) / 1e3)
+        if change.network:  # a click
+            for stage in ("queue", "input", "network", "mask"):
+                self.metrics.stages.labels(stage).observe(getattr(change, stage) / 1e3)
         return await self._encoded(lambda: self._answer(change, kind, entry))
 
     def _answer(self, change: Change, kind: Format, entry: Entry | None = None) -> bytes:

@@ -233,3 +233,15 @@ def test_openapi_has_examples(served: Any) -> None:
     assert described["components"]["schemas"]["ClickBody"]["examples"]
     assert "/v1/sessions/{id}/clicks" in described["paths"]
     assert served.client.get("/docs").status_code == 404  # it would need another server
+def test_stages_are_measured_of_clicks_alone(serve: Any, cat: bytes) -> None:
+    """Or what does not run the network would make it look fast."""
+    served = serve()
+    path = served.open(cat)
+    served.client.post(f"{path}/clicks", json=click_body(CLICKS[0]))
+    for action in ("undo", "redo", "reset"):
+        served.client.post(f"{path}/{action}")
+    text = served.client.get("/metrics").text
+    for stage in ("queue", "input", "network", "mask"):
+        assert f'ioebss_click_seconds_count{{stage="{stage}"}} 1.0' in text
+
+
