@@ -34,6 +34,12 @@ export function replay(history, startMask) {
   return [...actions, ...undone.map(() => ({ kind: "undo" }))];
 }
 
+/** The history after an answer: as expected, unless somebody else clicked too, in another tab. */
+export function settled(expected, answer) {
+  if (!answer.clicks || matches(expected, answer)) return expected;
+  return { clicks: answer.clicks, undone: [], started: answer.started };
+}
+
 /** Whether the service's state is this history; what redo would set the service does not tell. */
 export function matches(history, state) {
   const same = (a, b) => a.x === b.x && a.y === b.y && a.label === b.label;

@@ -1,7 +1,7 @@
 // One photo being clicked on. Actions are shown at once, sent one after another, and their answers
 // drawn by number: an answer older than what is drawn is dropped.
 
-import { EMPTY, apply, matches, replay } from "./history.js";
+import { EMPTY, apply, matches, replay, settled } from "./history.js";
 
 const FIRST_PAUSE = 1; // seconds before a request that found no service is sent again
 const LONGEST_PAUSE = 8;
@@ -19,6 +19,7 @@ export class PhotoSession {
     this.closed = false;
     this.number = 0; // of the last action asked for
     this.drawn = -1; // of the action whose mask is on the screen
+    this.unseen = -1; // of the last one that was answered without its mask
     this.queue = [];
     this.working = false;
     this.abort = new AbortController();
@@ -48,8 +49,7 @@ export class PhotoSession {
   async join(state) {
     this.history = { clicks: state.clicks, undone: [], started: state.started };
     this.events.changed();
-    if (!state.clicks.length && !state.started) return;
-    this.#draw(0, await this.#current());
+    if (state.clicks.length || state.started) await this.#look(0);
   }
 
   click(x, y, label) {
@@ -108,16 +108,18 @@ export class PhotoSession {
         const answer = await this.#insist(item);
         if (this.closed) return;
         this.queue.shift();
-        this.history = apply(this.history, item.action);
+        this.history = settled(apply(this.history, item.action), answer);
         if (item.action.kind === "start") this.startMask = item.action.mask;
         item.done(answer);
         if (answer.mask) this.#draw(item.number, answer);
+        else if (answer.bbox) this.unseen = item.number;
       } catch (error) {
         if (this.closed) return;
         // What was asked for after it was meant for what it would have made: dropped with it.
         const dropped = this.queue.splice(0);
         for (const { done } of dropped) done(null);
         this.events.failed(error, item.action);
+        if (this.unseen > this.drawn) this.#look(this.unseen);
       }
       this.events.changed();
     }
@@ -168,8 +170,18 @@ export class PhotoSession {
         return this.#current();
       }
     }
-    const last = this.queue.at(-1) === item; // the masks of all but the last would not be seen
+    // Of several changes only the last one's mask is seen.
+    const last = this.queue.findLast((one) => one.action.kind !== "save") === item;
     return this.service.act(this.id, action, last, signal);
+  }
+
+  /** Draws the mask as it is, unless that of a later action comes first. */
+  async #look(number) {
+    try {
+      this.#draw(number, await this.#current());
+    } catch (error) {
+      if (!this.closed) this.events.failed(error);
+    }
   }
 
   /** The mask as it is, without doing anything. */
@@ -183,8 +195,13 @@ export class PhotoSession {
   async #reopen() {
     const { signal } = this.abort;
     const answer = await this.service.open(this.photo, signal);
-    for (const action of replay(this.history, this.startMask)) {
-      await this.service.act(answer.id, action, false, signal);
+    try {
+      for (const action of replay(this.history, this.startMask)) {
+        await this.service.act(answer.id, action, false, signal);
+      }
+    } catch (error) {
+      this.service.close(answer.id); // the next try opens another
+      throw error;
     }
     this.id = answer.id;
     this.events.opened(answer);

@@ -480,3 +480,89 @@ def test_a_refusal_that_comes_late_does_not_ask_for_the_token_again(
     held[0].continue_()
     assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
     expect(page.locator("#token-dialog")).to_be_hidden()
+
+
+def hold(page: Page, what: str) -> list[Route]:
+    """Keeps the next such request back; empty until it comes."""
+    held: list[Route] = []
+    page.route(what, lambda route: held.append(route), times=1)
+    return held
+
+
+def come(page: Page, held: list[Route]) -> Route:
+    """The request that is kept back, when it has come."""
+    for _ in range(400):
+        if held:
+            return held[0]
+        page.wait_for_timeout(50)
+    raise AssertionError("it was not asked for")
+
+
+def test_saving_at_once_leaves_the_last_mask_on_the_screen(
+    open_cat: Open, masks: list[np.ndarray], tmp_path: Path
+) -> None:
+    screen = open_cat()
+    page = screen.page
+    held = hold(page, CLICKS)
+    for x, y, _ in CAT[:2]:
+        page.mouse.click(*screen.at(x, y))
+    page.click("#save")
+    with page.expect_download() as download:
+        page.click("#save-menu button[data-format=mask]")
+        come(page, held).continue_()
+    download.value.save_as(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), masks[2])
+    screen.settled()
+    assert share(masks[2]) in screen.status()
+
+
+FAILED = {"status": 500, "body": json.dumps({"error": {"code": "failed", "message": "it failed"}})}
+
+
+def test_after_a_click_that_failed_the_mask_of_those_before_is_seen(
+    open_cat: Open, masks: list[np.ndarray]
+) -> None:
+    screen = open_cat()
+    page = screen.page
+    held: list[Route] = []
+    page.route(CLICKS, lambda route: held.append(route))
+    for x, y, label in CAT:
+        page.mouse.click(*screen.at(x, y), button="left" if label else "right")
+    for _ in range(2):
+        come(page, held).continue_()
+        held.clear()
+    come(page, held).fulfill(**FAILED)
+    expect(page.locator("#answer")).to_have_text(f"2 clicks, {share(masks[2])} of the photo")
+    assert page.inner_text("#notice-text") == "It failed."
+
+
+def test_two_tabs_on_one_session(
+    open_cat: Open, new_page: Callable[..., Page], address: str, masks: list[np.ndarray]
+) -> None:
+    screen = open_cat()
+    base, _, fragment = address.partition("#")
+    token = fragment.partition("&")[0]
+    other = new_page()
+    other.goto(f"{base}#{token}&{screen.page.url.partition('#')[2]}")
+    second = Screen(other)
+    screen.click(*CAT[0][:2])
+    second.click(*CAT[1][:2])
+    assert second.clicks() == 2
+    assert share(masks[2]) in second.status()
+
+
+def test_opening_again_at_a_busy_service_leaves_no_session_behind(
+    open_cat: Open, address: str, masks: list[np.ndarray]
+) -> None:
+    screen = open_cat()
+    page = screen.page
+    screen.click(*CAT[0][:2])
+    forget(page, address)
+    seen: list[str] = []
+    page.on("request", lambda r: "/v1/sessions" in r.url and seen.append(r.method))
+    busy = {"status": 429, "headers": {"Retry-After": "1"}, "body": "{}"}
+    # The click is answered that there is no session; this is the one before it, repeated.
+    page.route("**/clicks?mask=none", lambda route: route.fulfill(**busy), times=1)
+    screen.click(*CAT[1][:2])
+    assert share(masks[2]) in screen.status()
+    assert seen.count("DELETE") == 1
