@@ -38,30 +38,45 @@ async function newToken() {
 
 /** Opens a photo; the one on the stage stays until the service has taken the new one. */
 async function open(file) {
-  dismiss();
-  opening?.close();
-  const next = new PhotoSession(service, file, eventsOf(() => next));
-  opening = next;
-  next.name = file.name || "photo";
-  tell(`Opening ${next.name} …`);
+  const next = begin(file.name || "photo");
+  next.photo = file;
   const opened = await next.open();
   endWaiting();
-  if (opened && next === opening) await show(next).catch((error) => fail(words.ofError(error)));
+  if (opened) {
+    await show(next).catch((error) => {
+      if (next.closed) return;
+      next.close();
+      fail(words.ofError(error));
+    });
+  }
   if (next !== opening) return;
   opening = null;
   render();
 }
 
+/** A session that comes onto the stage when it is ready, unless another is asked for before. */
+function begin(name) {
+  dismiss();
+  opening?.close();
+  const next = new PhotoSession(service, null, eventsOf(() => next));
+  next.name = name;
+  opening = next;
+  tell(`Opening ${name} …`);
+  return next;
+}
+
 /** Joins the session that the address names: one that `ioebss-run` opened, or after a reload. */
 async function join(id, name) {
-  tell(`Opening ${name} …`);
+  const next = begin(name);
+  const { signal } = next.abort;
   try {
-    const [state, photo] = await Promise.all([service.state(id), service.photo(id)]);
-    const next = new PhotoSession(service, photo, eventsOf(() => next));
-    Object.assign(next, { id, name, size: state });
+    const [state, photo] = await Promise.all([service.state(id, signal), service.photo(id, signal)]);
+    Object.assign(next, { id, photo, size: state });
     await show(next);
     await next.join(state);
   } catch (error) {
+    if (next.closed) return;
+    opening = null;
     tell("No photo yet");
     if (error.status === 404) {
       writeAddress(null);
@@ -72,10 +87,12 @@ async function join(id, name) {
   }
 }
 
-/** Puts a session on the stage. */
+/** Puts a session on the stage, unless another was asked for meanwhile. */
 async function show(next) {
   const { width, height } = next.size;
   const photo = await picture(next, width, height);
+  if (next !== opening) return;
+  opening = null;
   session?.close();
   session = next;
   answer = null;
@@ -95,11 +112,13 @@ async function show(next) {
 async function picture(next, width, height) {
   const own = await createImageBitmap(next.photo).catch(() => null);
   if (own?.width === width && own.height === height) return own;
-  const { id } = await service.open(next.photo);
+  const { clicks, started } = next.size;
+  const untouched = !clicks.length && !started;
+  const { id } = untouched ? next : await service.open(next.photo);
   try {
     return await createImageBitmap(await service.result(id, "overlay"));
   } finally {
-    service.close(id);
+    if (!untouched) service.close(id);
   }
 }
 
@@ -145,7 +164,8 @@ async function reset() {
   const removed = session.shown;
   if (!removed.clicks.length && !removed.started) return;
   const owner = session;
-  await owner.reset();
+  const answered = await owner.reset();
+  if (!answered || owner.busy) return; // refused, or clicked on already
   notice("All clicks are removed.", "", ["Bring them back", () => owner.restore(removed)]);
 }
 
@@ -259,6 +279,7 @@ const does = {
   fade: () => setOpacity(Number(element("opacity").value) - FADE),
   strengthen: () => setOpacity(Number(element("opacity").value) + FADE),
   toggleMask: () => {
+    if (!session) return;
     stage.hidden = !stage.hidden;
     stage.refresh();
     if (stage.hidden) notice("The mask is hidden. M shows it again.");
@@ -298,7 +319,7 @@ window.addEventListener("hashchange", () => location.reload());
 service.about().then(
   ({ backend, precision }) => {
     engine = `${backend}, ${precision}`;
-    render();
+    if (session) render();
   },
   () => {}, // whatever is wrong, the photo's own requests say it
 );

@@ -498,6 +498,42 @@ def come(page: Page, held: list[Route]) -> Route:
     raise AssertionError("it was not asked for")
 
 
+@pytest.mark.parametrize("late", ["opened", "joined", "joined, its mask"])
+def test_a_photo_that_is_ready_late_does_not_replace_the_newer_one(
+    open_cat: Open, cat: np.ndarray, samples: Path, tmp_path: Path, late: str
+) -> None:
+    screen = open_cat()
+    page = screen.page
+    screen.click(*CAT[0][:2])
+    held = hold(page, "**/photo" if late == "joined" else "**/result?*")
+    if late == "opened":
+        Image.fromarray(cat).save(tmp_path / "photo.tif")  # the service draws it
+        page.set_input_files("#photo-file", tmp_path / "photo.tif")
+    else:
+        page.reload()
+    route = come(page, held)
+    page.set_input_files("#photo-file", samples / "coffee.jpg")
+    expect(page.locator("#name")).to_have_text("coffee.jpg")
+    route.continue_()
+    page.wait_for_timeout(500)
+    assert page.inner_text("#name") == "coffee.jpg"
+    expect(page.locator("#notice")).to_be_hidden()
+    screen = Screen(page)
+    screen.click(300, 200)
+    assert screen.clicks() == 1
+
+
+def test_while_a_session_is_joined_the_page_says_so(open_cat: Open) -> None:
+    page = open_cat().page
+    held = hold(page, "**/photo")
+    page.reload()
+    come(page, held)
+    page.evaluate("fetch('healthz').then((answer) => answer.ok)")
+    page.wait_for_timeout(100)
+    assert page.inner_text("#answer") == "Opening chelsea.jpg …"
+    held[0].continue_()
+
+
 def test_saving_at_once_leaves_the_last_mask_on_the_screen(
     open_cat: Open, masks: list[np.ndarray], tmp_path: Path
 ) -> None:
@@ -536,6 +572,32 @@ def test_after_a_click_that_failed_the_mask_of_those_before_is_seen(
     assert page.inner_text("#notice-text") == "It failed."
 
 
+def test_a_reset_that_failed_is_not_called_done(open_cat: Open, masks: list[np.ndarray]) -> None:
+    screen = open_cat()
+    page = screen.page
+    screen.click(*CAT[0][:2])
+    page.route("**/reset?*", lambda route: route.fulfill(**FAILED), times=1)
+    page.click("#reset")
+    screen.settled()
+    page.wait_for_timeout(100)
+    assert page.inner_text("#notice-text") == "It failed."
+    assert share(masks[1]) in screen.status()
+
+
+def test_clicks_are_not_brought_back_between_newer_ones(open_cat: Open) -> None:
+    screen = open_cat()
+    page = screen.page
+    screen.click(*CAT[0][:2])
+    held = hold(page, "**/reset?*")
+    page.click("#reset")
+    come(page, held)
+    page.mouse.click(*screen.at(*CAT[1][:2]))
+    held[0].continue_()
+    screen.settled()
+    expect(page.locator("#notice-action")).to_be_hidden()
+    assert screen.clicks() == 1
+
+
 def test_two_tabs_on_one_session(
     open_cat: Open, new_page: Callable[..., Page], address: str, masks: list[np.ndarray]
 ) -> None:
@@ -549,6 +611,19 @@ def test_two_tabs_on_one_session(
     second.click(*CAT[1][:2])
     assert second.clicks() == 2
     assert share(masks[2]) in second.status()
+
+
+def test_a_photo_that_the_service_draws_is_opened_once(
+    open_cat: Open, cat: np.ndarray, tmp_path: Path
+) -> None:
+    page = open_cat().page
+    path = tmp_path / "photo.tif"
+    Image.fromarray(cat).save(path)
+    opened: list[str] = []
+    page.on("request", lambda r: r.method == "POST" and opened.append(r.url))
+    page.set_input_files("#photo-file", path)
+    expect(page.locator("#name")).to_have_text("photo.tif")
+    assert len(opened) == 1
 
 
 def test_opening_again_at_a_busy_service_leaves_no_session_behind(
