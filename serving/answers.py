@@ -28,7 +28,7 @@ def state(entry: Entry, snapshot: Snapshot) -> dict[str, Any]:
         **_size_and_clicks(snapshot),
         "can_undo": bool(snapshot.clicks),
         "can_redo": snapshot.undone > 0,
-        "started": snapshot.started,
+        "started": bool(snapshot.start),
     }
 
 

@@ -24,7 +24,7 @@ from ioebss.segmenter import Segmenter
 from ioebss.serving.answers import Change, answer, state
 from ioebss.serving.errors import ServiceError
 from ioebss.serving.lane import Lane
-from ioebss.serving.masks import Format
+from ioebss.serving.masks import Format, encode_png
 from ioebss.serving.metrics import Metrics
 from ioebss.serving.session_bytes import session_bytes
 from ioebss.serving.sessions import Entry, Photo, Sessions, Snapshot
@@ -129,14 +129,22 @@ class Service:
     async def reset(self, name: str, kind: Format) -> bytes:
         """Forgets all clicks, and the mask that it started from."""
         with self.sessions.using(name) as entry:
-            return await self._change(entry, Session.reset, kind, started=False)
+            return await self._change(entry, Session.reset, kind, start=b"")
 
     async def start(self, name: str, data: bytes, client: str, kind: Format) -> bytes:
         """Starts again from a mask picture, encoded."""
         with self.sessions.using(name) as entry:
             mask = await self.photos.run(client, partial(self._read_mask, data))
             with self.sessions.holding(mask.nbytes):
-                return await self._change(entry, lambda s: s.reset(mask), kind, started=True)
+                picture = await self._encoded(lambda: encode_png(mask))
+                return await self._change(entry, lambda s: s.reset(mask), kind, start=picture)
+
+    def start_mask(self, name: str) -> bytes:
+        """The mask that a session started from, as PNG."""
+        with self.sessions.using(name) as entry:
+            if not entry.latest.start:
+                raise ServiceError(404, "no_start", "the session did not start from a mask")
+            return entry.latest.start
 
     async def segment(
         self,
@@ -160,7 +168,7 @@ class Service:
             begun = time.perf_counter()
             found = await self.network.run_steps(client, replay_steps(session, valid, mask))
             took = _milliseconds(begun)
-            change = Change(Snapshot(tuple(valid), 0, mask is not None, found), 0, 0, took, 0)
+            change = Change(Snapshot(tuple(valid), 0, start or b"", found), 0, 0, took, 0)
             return await self._encoded(lambda: self._answer(change, kind))
 
     async def result(self, name: str, kind: str) -> bytes:
@@ -207,10 +215,11 @@ class Service:
         entry: Entry,
         operation: Callable[[Session], Mask | None],
         kind: Format,
-        started: bool | None = None,
+        start: bytes | None = None,
     ) -> bytes:
-        """Runs an operation on a session in its turn, and tells what the session is then."""
-        work = partial(_changed, entry, operation, started, time.perf_counter())
+        """Runs an operation on a session in its turn, and tells what the session is then. `start`
+        is the mask that it starts from afterwards, None the one that it has."""
+        work = partial(_changed, entry, operation, start, time.perf_counter())
         change = await self.network.run(entry.id, work)
         self.sessions.settle()
         if change.network:  # a click
@@ -231,7 +240,7 @@ class Service:
 def _changed(
     entry: Entry,
     operation: Callable[[Session], Mask | None],
-    started: bool | None,
+    start: bytes | None,
     asked: float,
 ) -> Change:
     """Runs in the network's lane, as everything that touches a session."""
@@ -240,9 +249,9 @@ def _changed(
     mask = operation(session)
     if mask is None:
         mask = session.mask
-    if started is None:
-        started = entry.latest.started
-    entry.latest = Snapshot(session.clicks, len(session.undone), started, mask)
+    if start is None:
+        start = entry.latest.start
+    entry.latest = Snapshot(session.clicks, len(session.undone), start, mask)
     timing = session.timing
     if timing is before:  # the network did not run
         return Change(entry.latest, queue, 0.0, 0.0, _milliseconds(begun))

@@ -93,6 +93,17 @@ async def start(
 
 
 @router.get(
+    "/{id}/start",
+    response_class=Response,
+    summary="The mask that it started from",
+    responses={200: {"content": {"image/png": {}}}},
+)
+async def read_start(name: Name, service: TheService) -> Response:
+    """Of the photo's size, 255 where it is set; 404 if the session started from none."""
+    return Response(service.start_mask(name), media_type="image/png")
+
+
+@router.get(
     "/{id}/result",
     response_class=Response,
     summary="What ioebss-run writes",

@@ -72,6 +72,7 @@ async function join(id, name) {
   try {
     const [state, photo] = await Promise.all([service.state(id, signal), service.photo(id, signal)]);
     Object.assign(next, { id, photo, size: state });
+    if (state.started) next.startMask = await service.startMask(id, signal);
     await show(next);
     await next.join(state);
   } catch (error) {

@@ -41,6 +41,11 @@ export class Service {
     return (await this.#request("GET", `v1/sessions/${id}/photo`, { signal })).blob();
   }
 
+  /** The mask that a session started from, as a PNG. */
+  async startMask(id, signal) {
+    return (await this.#request("GET", `v1/sessions/${id}/start`, { signal })).blob();
+  }
+
   /** Does one action of history.js; the mask comes as RLE, or not at all. */
   act(id, action, withMask, signal) {
     const path = (what) => `v1/sessions/${id}/${what}?mask=${withMask ? "rle" : "none"}`;

@@ -90,6 +90,8 @@ def test_start_from_a_mask(served: Any, segmenter: Segmenter, cat: bytes) -> Non
     start[50:250, 100:350] = True
     path = served.open(cat)
     served.client.post(f"{path}/clicks", json=click_body(CLICKS[0]))
+    none = served.client.get(f"{path}/start")
+    assert (none.status_code, none.json()["error"]["code"]) == (404, "no_start")
     answer = served.client.put(f"{path}/start", content=png_of(start)).json()
     np.testing.assert_array_equal(decoded(answer), start)
     assert answer["started"] and answer["clicks"] == [] and not answer["can_undo"]
@@ -100,8 +102,12 @@ def test_start_from_a_mask(served: Any, segmenter: Segmenter, cat: bytes) -> Non
     assert answer["started"]
     answer = served.client.post(f"{path}/undo").json()
     np.testing.assert_array_equal(decoded(answer), start)
+    given = served.client.get(f"{path}/start")
+    assert given.headers["content-type"] == "image/png"
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(given.content))) == 255, start)
     answer = served.client.post(f"{path}/reset").json()
     assert not answer["started"] and not decoded(answer).any()
+    assert served.client.get(f"{path}/start").status_code == 404
     wrong = served.client.put(f"{path}/start", content=png_of(start[1:]))
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "refused")
     colour = served.client.put(f"{path}/start", content=cat)
@@ -228,11 +234,6 @@ def test_health_metrics_and_page(served: Any, cat: bytes) -> None:
     assert served.client.get("/page/index.html").content == page.content
 
 
-def test_openapi_has_examples(served: Any) -> None:
-    described = served.client.get("/openapi.json").json()
-    assert described["components"]["schemas"]["ClickBody"]["examples"]
-    assert "/v1/sessions/{id}/clicks" in described["paths"]
-    assert served.client.get("/docs").status_code == 404  # it would need another server
 def test_stages_are_measured_of_clicks_alone(serve: Any, cat: bytes) -> None:
     """Or what does not run the network would make it look fast."""
     served = serve()
@@ -245,3 +246,8 @@ def test_stages_are_measured_of_clicks_alone(serve: Any, cat: bytes) -> None:
         assert f'ioebss_click_seconds_count{{stage="{stage}"}} 1.0' in text
 
 
+def test_openapi_has_examples(served: Any) -> None:
+    described = served.client.get("/openapi.json").json()
+    assert described["components"]["schemas"]["ClickBody"]["examples"]
+    assert "/v1/sessions/{id}/clicks" in described["paths"]
+    assert served.client.get("/docs").status_code == 404  # it would need another server

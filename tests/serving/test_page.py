@@ -598,6 +598,31 @@ def test_clicks_are_not_brought_back_between_newer_ones(open_cat: Open) -> None:
     assert screen.clicks() == 1
 
 
+@pytest.mark.parametrize("lost", ["reset", "expired"])
+def test_a_mask_that_the_command_started_from_is_not_lost(
+    new_page: Callable[..., Page], samples: Path, cat: np.ndarray, tmp_path: Path, lost: str
+) -> None:
+    start = np.zeros(cat.shape[:2], bool)
+    start[50:200, 100:300] = True
+    Image.fromarray(start).save(tmp_path / "start.png")
+    session = Segmenter().open(cat)
+    session.reset(start)
+    page = new_page()
+    with serving(samples / "chelsea.jpg", "--start", tmp_path / "start.png") as (address, _):
+        page.goto(address)
+        screen = Screen(page)
+        expect(page.locator("#answer")).to_contain_text(share(start))
+        if lost == "reset":
+            page.click("#reset")
+            page.get_by_role("button", name="Bring them back").click()
+            expect(page.locator("#answer")).to_contain_text(share(start))
+        else:
+            forget(page, address)
+        screen.click(400, 150, "right")
+        assert share(session.click(400, 150, 0)) in screen.status()
+        page.goto("about:blank")
+
+
 def test_two_tabs_on_one_session(
     open_cat: Open, new_page: Callable[..., Page], address: str, masks: list[np.ndarray]
 ) -> None:
