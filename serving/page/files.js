@@ -37,6 +37,13 @@ export function listenToField(field, chosen) {
   });
 }
 
+/** The bytes of a file, or null: the file itself may have changed, or be gone, when they are needed
+ * again. */
+export async function bytesOf(file) {
+  const bytes = await file.arrayBuffer().catch(() => null);
+  return bytes && new Blob([bytes], { type: file.type });
+}
+
 /** Hands a result to the browser under the name that `ioebss-run` would give it. */
 export function download(blob, photoName, format) {
   const link = document.createElement("a");

@@ -2,7 +2,7 @@
 
 import { BACKGROUND, FOREGROUND } from "./history.js";
 import { listenToDrops, listenToField, readAddress, writeAddress } from "./files.js";
-import { download, keepToken, withName } from "./files.js";
+import { bytesOf, download, keepToken, withName } from "./files.js";
 import { STEP, listKeys, listenToKeys } from "./keyboard.js";
 import { listenToPointers } from "./pointer.js";
 import { paint, runs } from "./rle.js";
@@ -39,8 +39,10 @@ async function newToken() {
 /** Opens a photo; the one on the stage stays until the service has taken the new one. */
 async function open(file) {
   const next = begin(file.name || "photo");
-  next.photo = file;
-  const opened = await next.open();
+  next.photo = await bytesOf(file);
+  if (next.closed) return;
+  if (!next.photo) fail(words.UNREADABLE);
+  const opened = next.photo && (await next.open());
   endWaiting();
   if (opened) {
     await show(next).catch((error) => {
@@ -209,7 +211,10 @@ function moveCrosshair(dx, dy, fine) {
 async function startFrom(mask) {
   if (!session) return;
   dismiss();
-  const answered = await session.start(mask);
+  const owner = session;
+  const bytes = await bytesOf(mask);
+  if (!bytes) return fail(words.UNREADABLE);
+  const answered = await owner.start(bytes);
   if (answered) say("Started from the mask. Correct it with clicks.");
 }
 

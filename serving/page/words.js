@@ -1,5 +1,7 @@
 // What the page says: of answers, of waiting, of errors.
 
+export const UNREADABLE = "The file cannot be read: it is a folder, has changed, or is gone.";
+
 /** "2 clicks, 43.1 % of the photo"; `photo` is its {width, height}. */
 export function ofAnswer(clicks, area, photo) {
   const count = clicks ? `${clicks} ${clicks === 1 ? "click" : "clicks"}` : "From a mask";

@@ -623,6 +623,42 @@ def test_a_mask_that_the_command_started_from_is_not_lost(
         page.goto("about:blank")
 
 
+def test_a_photo_stays_although_its_file_changes(
+    open_cat: Open, address: str, samples: Path, masks: list[np.ndarray], tmp_path: Path
+) -> None:
+    page = open_cat().page
+    path = tmp_path / "mine.jpg"
+    path.write_bytes((samples / "chelsea.jpg").read_bytes())
+    page.set_input_files("#photo-file", path)
+    expect(page.locator("#name")).to_have_text("mine.jpg")
+    path.write_bytes(b"another")
+    forget(page, address)
+    screen = Screen(page)
+    screen.click(*CAT[0][:2])
+    assert share(masks[1]) in screen.status()
+
+
+def test_a_file_that_is_gone_is_not_taken_for_a_service_that_is(
+    open_cat: Open, samples: Path, tmp_path: Path
+) -> None:
+    page = open_cat().page
+    path = tmp_path / "mine.jpg"
+    path.write_bytes((samples / "chelsea.jpg").read_bytes())
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('input'), "
+        "{ type: 'file', id: 'other' }))"
+    )
+    page.set_input_files("#other", path)
+    path.unlink()
+    page.evaluate("""() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(document.querySelector("#other").files[0]);
+      document.dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+    }""")
+    expect(page.locator("#notice-text")).to_contain_text("cannot be read")
+    assert page.inner_text("#answer") == "Click on the object"
+
+
 def test_two_tabs_on_one_session(
     open_cat: Open, new_page: Callable[..., Page], address: str, masks: list[np.ndarray]
 ) -> None:
