@@ -44,6 +44,13 @@ export async function bytesOf(file) {
   return bytes && new Blob([bytes], { type: file.type });
 }
 
+/** Whether a photo may say that it is to be turned in a way that not every browser obeys: in a JPEG
+ * all do, in a PNG or WebP with EXIF some. */
+export async function mayBeTurned(photo) {
+  const text = new TextDecoder("latin1").decode(await photo.arrayBuffer());
+  return !text.startsWith("\xff\xd8") && /eXIf|EXIF/.test(text);
+}
+
 /** Hands a result to the browser under the name that `ioebss-run` would give it. */
 export function download(blob, photoName, format) {
   const link = document.createElement("a");

@@ -2,7 +2,7 @@
 
 import { BACKGROUND, FOREGROUND } from "./history.js";
 import { listenToDrops, listenToField, readAddress, writeAddress } from "./files.js";
-import { bytesOf, download, keepToken, withName } from "./files.js";
+import { bytesOf, download, keepToken, mayBeTurned, withName } from "./files.js";
 import { STEP, listKeys, listenToKeys } from "./keyboard.js";
 import { listenToPointers } from "./pointer.js";
 import { paint, runs } from "./rle.js";
@@ -114,7 +114,8 @@ async function show(next) {
  * service draws: an overlay without clicks is the photo. */
 async function picture(next, width, height) {
   const own = await createImageBitmap(next.photo).catch(() => null);
-  if (own?.width === width && own.height === height) return own;
+  const asLarge = own?.width === width && own.height === height;
+  if (asLarge && !(await mayBeTurned(next.photo))) return own;
   const { clicks, started } = next.size;
   const untouched = !clicks.length && !started;
   const { id } = untouched ? next : await service.open(next.photo);

@@ -702,3 +702,20 @@ def test_opening_again_at_a_busy_service_leaves_no_session_behind(
     screen.click(*CAT[1][:2])
     assert share(masks[2]) in screen.status()
     assert seen.count("DELETE") == 1
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_photos_that_are_upside_down(
+    open_cat: Open, cat: np.ndarray, tmp_path: Path, suffix: str
+) -> None:
+    """By their EXIF, which not every browser obeys in every format; the size is the same."""
+    page = open_cat().page
+    path = tmp_path / f"photo{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(cat).save(path, exif=exif)
+    page.set_input_files("#photo-file", path)
+    expect(page.locator("#name")).to_have_text(path.name)
+    expected = read_photo(path)
+    assert np.abs(expected - np.rot90(cat, 2).astype(np.int16)).mean() < 3
+    assert np.abs(Screen(page).picture() - expected).mean() < 6
