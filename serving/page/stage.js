@@ -61,6 +61,8 @@ export class Stage {
   }
 
   #draw() {
+    // A window that moves to another screen may keep its size in CSS pixels.
+    if (this.density !== (window.devicePixelRatio || 1)) return this.resize();
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     const { context, view } = this;

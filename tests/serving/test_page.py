@@ -674,6 +674,32 @@ def test_two_tabs_on_one_session(
     assert share(masks[2]) in second.status()
 
 
+def test_on_a_screen_of_another_density_the_picture_is_drawn_as_sharp(open_cat: Open) -> None:
+    screen = open_cat()
+    page = screen.page
+    tools = page.context.new_cdp_session(page)
+    size = {"width": 900, "height": 640, "mobile": False}
+    for density in (2, 1.5):
+        tools.send("Emulation.setDeviceMetricsOverride", size | {"deviceScaleFactor": density})
+        page.keyboard.press("0")
+        screen.settled()
+        assert page.evaluate("document.querySelector('#stage').width") == 900 * density
+
+
+def test_a_token_that_cannot_be_sent_is_not_taken(
+    new_page: Callable[..., Page], address: str
+) -> None:
+    wrong, token = with_wrong_token(address)
+    page = new_page()
+    page.goto(wrong)
+    page.fill("#token", "пароль-пароль-пароль")
+    page.click("#token-dialog button")
+    expect(page.locator("#token-dialog")).to_be_visible()
+    page.fill("#token", f" {token} ")
+    page.click("#token-dialog button")
+    assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
+
+
 def test_a_photo_that_the_service_draws_is_opened_once(
     open_cat: Open, cat: np.ndarray, tmp_path: Path
 ) -> None:
