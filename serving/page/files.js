@@ -75,12 +75,25 @@ export function readAddress() {
   const session = fragment.get("session");
   const name = fragment.get("name") ?? "photo";
   writeAddress(session, name);
-  return { token: sessionStorage.getItem(TOKEN) ?? "", session, name };
+  return { token: token ?? keptToken(), session, name };
 }
 
-/** Lasts until the tab is closed, so that the page can be reloaded. */
+/** Lasts until the tab is closed, so that the page can be reloaded; not where the browser is set to
+ * keep nothing. */
 export function keepToken(token) {
-  sessionStorage.setItem(TOKEN, token);
+  try {
+    sessionStorage.setItem(TOKEN, token);
+  } catch {
+    // It is asked for again.
+  }
+}
+
+function keptToken() {
+  try {
+    return sessionStorage.getItem(TOKEN) ?? "";
+  } catch {
+    return "";
+  }
 }
 
 export function writeAddress(session, name) {

@@ -745,3 +745,14 @@ def test_photos_that_are_upside_down(
     expected = read_photo(path)
     assert np.abs(expected - np.rot90(cat, 2).astype(np.int16)).mean() < 3
     assert np.abs(Screen(page).picture() - expected).mean() < 6
+
+
+def test_a_browser_that_keeps_nothing(new_page: Callable[..., Page], address: str) -> None:
+    """With all cookies blocked, even to ask for the storage is an error."""
+    page = new_page()
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', "
+        "{ get() { throw new DOMException('blocked', 'SecurityError'); } })"
+    )
+    page.goto(address)
+    assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
