@@ -119,7 +119,8 @@ export class PhotoSession {
         const dropped = this.queue.splice(0);
         for (const { done } of dropped) done(null);
         this.events.failed(error, item.action);
-        if (this.unseen > this.drawn) this.#look(this.unseen);
+        if (error.status === 409) await this.#meet(item.number);
+        else if (this.unseen > this.drawn) this.#look(this.unseen);
       }
       this.events.changed();
     }
@@ -173,6 +174,16 @@ export class PhotoSession {
     // Of several changes only the last one's mask is seen.
     const last = this.queue.findLast((one) => one.action.kind !== "save") === item;
     return this.service.act(this.id, action, last, signal);
+  }
+
+  /** Takes over what another tab has made of the session. */
+  async #meet(number) {
+    try {
+      this.history = settled(this.history, await this.service.state(this.id, this.abort.signal));
+    } catch {
+      return; // whatever it is, the next action meets it too
+    }
+    await this.#look(number);
   }
 
   /** Draws the mask as it is, unless that of a later action comes first. */

@@ -756,3 +756,20 @@ def test_a_browser_that_keeps_nothing(new_page: Callable[..., Page], address: st
     )
     page.goto(address)
     assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
+
+
+def test_what_another_tab_took_back_is_gone(
+    open_cat: Open, new_page: Callable[..., Page], address: str
+) -> None:
+    screen = open_cat()
+    screen.click(*CAT[0][:2])
+    base, _, fragment = address.partition("#")
+    other = new_page()
+    other.goto(f"{base}#{fragment.partition('&')[0]}&{screen.page.url.partition('#')[2]}")
+    second = Screen(other)
+    screen.page.click("#undo")
+    screen.settled()
+    other.click("#undo")
+    expect(other.locator("#notice")).to_contain_text("no click to undo")
+    expect(other.locator("#answer")).to_have_text("Click on the object")
+    assert second.clicks() == 0
