@@ -28,7 +28,7 @@ def run_command(
             stream.reconfigure(errors="backslashreplace")
     try:
         command(arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)  # unlike sys.stdout.flush, where stdout was closed, too
     except IoebssError as error:
         if os.environ.get("IOEBSS_TRACEBACK"):
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,6 +235,15 @@ def test_a_write_protected_folder(
         target = tmp_path / "locked" / "photo.mask.png"
     arguments = ("--clicks", "1,1", "-o", target, "--model", make_model())
     expect_error(command("ioebss-run", photo, *arguments), 1, "cannot be written")
+
+
+def test_without_a_standard_output(make_model: MakeModel, photo: Path) -> None:
+    program = Path(sys.executable).with_name("ioebss-run")
+    arguments = [program, photo, "--clicks", "1,1", "--model", make_model()]
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *map(str, arguments)]
+    result = subprocess.run(closed, cwd=photo.parent, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (photo.parent / "photo.mask.png").is_file()
 
 
 def test_version_and_help(command: Command) -> None:
