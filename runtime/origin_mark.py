@@ -25,7 +25,9 @@ def write_marked(path: Path, document: dict[str, Any]) -> None:
     """
     check_replaceable(path)
     text = json.dumps({**document, KEY: {"sha256": _digest(document)}}, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    # File names need not be text: what UTF-8 lacks is escaped, as JSON has it.
+    data = text.encode("utf-8", "backslashreplace")
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
 
 
 def check_replaceable(path: Path) -> None:
