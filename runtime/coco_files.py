@@ -28,7 +28,7 @@ class CocoFile:
 
     def __init__(self, path: Path, photos: Sequence[Path], label: str) -> None:
         self._path, self._label = path, label
-        self._root = Path(os.path.commonpath([photo.resolve().parent for photo in photos]))
+        self._root = Path(os.path.commonpath([photo.parent.resolve() for photo in photos]))
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 
@@ -41,7 +41,8 @@ class CocoFile:
         """Adds a photo and, unless it is empty, its mask: bool (H, W)."""
         height, width = mask.shape
         number = len(self._images) + 1
-        name = photo.resolve().relative_to(self._root).as_posix()
+        # Not what a link leads to: that may have any name, as in stores of large files.
+        name = (photo.parent.resolve() / photo.name).relative_to(self._root).as_posix()
         self._images.append({"id": number, "file_name": name, "width": width, "height": height})
         if mask.any():
             self._annotations.append(

@@ -43,14 +43,15 @@ def write_labelme(path: Path, photo: Path, mask: NDArray[np.bool_], label: str) 
         OutputError: the file cannot be written, or somebody else's file is there.
     """
     height, width = mask.shape
-    folder = path.resolve().parent
+    # Neither is taken for what a link leads to: that may have any name and lie anywhere.
+    folder, photo = path.parent.resolve(), photo.parent.resolve() / photo.name
     write_marked(
         path,
         {
             "version": VERSION,
             "flags": {},
             "shapes": shapes(mask, label),
-            "imagePath": Path(os.path.relpath(photo.resolve(), folder)).as_posix(),
+            "imagePath": Path(os.path.relpath(photo, folder)).as_posix(),
             "imageData": None,
             "imageHeight": height,
             "imageWidth": width,

@@ -90,6 +90,23 @@ def test_names_and_empty_masks(tmp_path: Path) -> None:
     np.testing.assert_array_equal(coco.annToMask(annotation), np.eye(4, 6))
 
 
+def test_photos_that_are_links_keep_their_names(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "photos").mkdir()
+    names = []
+    for number in range(2):
+        stored, link = tmp_path / "store" / f"{number}c5a", tmp_path / "photos" / f"{number}.png"
+        stored.write_bytes(b"")
+        link.symlink_to(stored)
+        names.append(link)
+    file = CocoFile(tmp_path / "coco.json", names, "x")
+    for name in names:
+        file.add(name, np.ones((2, 2), bool))
+    file.write()
+    images = json.loads((tmp_path / "coco.json").read_text())["images"]
+    assert [image["file_name"] for image in images] == ["0.png", "1.png"]
+
+
 def test_a_foreign_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "coco.json"
     path.write_text('{"images": []}')

@@ -116,6 +116,15 @@ def test_fields_are_those_that_labelme_documents(tmp_path: Path) -> None:
     assert all(set(shape) == fields for shape in table["shapes"])
 
 
+def test_a_photo_that_is_a_link_is_named_as_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "0c5a").write_bytes(b"")
+    photo, path = tmp_path / "photo.jpg", tmp_path / "photo.json"
+    photo.symlink_to(tmp_path / "store" / "0c5a")
+    write_labelme(path, photo, ellipse(), "plate")
+    assert json.loads(path.read_text())["imagePath"] == "photo.jpg"
+
+
 def test_only_its_own_unchanged_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "photo.json"
     write_labelme(path, tmp_path / "photo.jpg", ellipse(), "plate")
