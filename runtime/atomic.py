@@ -32,9 +32,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             Either way nothing is left behind, and a file that was there stays as it was.
     """
     try:
-        # The suffix is kept: some writers choose the format by it.
+        # The suffix is kept: some writers choose the format by it. Of the rest only a part is: this
+        # name must not be too long where the final one is not.
         handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent
+            prefix=f".{path.stem[:16]}-", suffix=path.suffix, dir=path.parent
         )
         os.close(handle)
     except OSError as error:

@@ -34,3 +34,9 @@ def test_the_temporary_file_has_the_suffix_and_the_result_the_usual_mode(tmp_pat
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written: No such file"):
         write_atomically(tmp_path / "none" / "a.txt", lambda t: t.write_text("x"))
+
+
+def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
+    path = tmp_path / ("写" * 83 + "ab.png")  # 255 bytes
+    write_atomically(path, lambda t: t.write_text("x"))
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
