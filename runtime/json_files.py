@@ -19,7 +19,7 @@ def read_json(path: Path, max_bytes: int, error: type[IoebssError], what: str) -
     """
     try:
         if path.stat().st_size <= max_bytes:
-            return json.loads(path.read_text("utf-8"))
+            return json.loads(path.read_text("utf-8-sig"))
     except OSError as failure:
         raise error(f"{path} cannot be read: {failure.strerror or failure}") from None
     except (ValueError, RecursionError) as failure:

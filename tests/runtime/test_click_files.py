@@ -56,6 +56,12 @@ def test_every_form_of_file(tmp_path: Path, value: object) -> None:
     assert read_clicks(write(tmp_path / "c.json", value)) == [(3, 4, 1), (5, 6, 0)]
 
 
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text("[[3, 4]]", "utf-8-sig")  # as editors on Windows write
+    assert read_clicks(path) == [(3, 4, 1)]
+
+
 def test_several_photos(tmp_path: Path) -> None:
     path = write(tmp_path / "c.json", {"a.jpg": [[1, 2]], "b.jpg": [{"x": 3, "y": 4}]})
     assert read_clicks(path) == {"a.jpg": [(1, 2, 1)], "b.jpg": [(3, 4, 1)]}
