@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ioebss.click_planes import click_planes
 from ioebss.clicks import Click, to_network
 from ioebss.enlargement import logits_to_mask
+from ioebss.errors import UsageError
 from ioebss.manifest import Manifest
 from ioebss.obedience import obey
 from ioebss.pyramid import Pyramid
@@ -24,6 +25,7 @@ from ioebss.windows import Window
 if TYPE_CHECKING:
     from ioebss.backends import Backend
 
+CLOSED = "the session is closed; open the photo again"
 COLOURS, PLANES, PREVIOUS = slice(0, 3), slice(3, 5), 5  # channels, in the manifest's order
 
 
@@ -114,7 +116,7 @@ class HostEye:
         self.height, self.width = photo.shape[:2]
         self._manifest, self._backend = manifest, backend
         self._longest, self._flip = longest, flip
-        self._pyramid = Pyramid(photo)
+        self._pyramid: Pyramid | None = Pyramid(photo)
         self._views: dict[Window, tuple[Window, NDArray[np.float32]]] = {}
         self._whole = Window(0, 0, self.width, self.height)
         self._view(self._whole)
@@ -139,11 +141,18 @@ class HostEye:
 
     def mask(self, prediction: Prediction) -> NDArray[np.bool_]:
         """See `Eye`."""
+        self._levels()
         return logits_to_mask(prediction.logits, prediction.window, self.height, self.width)
 
     def close(self) -> None:
         """See `Eye`."""
+        self._pyramid = None
         self._views.clear()
+
+    def _levels(self) -> Pyramid:
+        if self._pyramid is None:
+            raise UsageError(CLOSED)
+        return self._pyramid
 
     def _view(self, window: Window) -> tuple[Window, NDArray[np.float32]]:
         """The aligned window and its colours in the network's resolution. The whole photo's and the
@@ -151,7 +160,7 @@ class HostEye:
         if window not in self._views:
             size = self._manifest.input_size(window.height, window.width, self._longest)
             kept = {k: v for k, v in self._views.items() if k == self._whole}
-            self._views = kept | {window: self._pyramid.view(window, *size)}
+            self._views = kept | {window: self._levels().view(window, *size)}
         return self._views[window]
 
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ioebss.clicks import MAX_CLICKS, Click
 from ioebss.errors import BackendError, UsageError
-from ioebss.eye import Last, Prediction, Start, to_cell
+from ioebss.eye import CLOSED, Last, Prediction, Start, to_cell
 from ioebss.gpu.driver import Driver
 from ioebss.gpu.engine import Execution
 from ioebss.gpu.kernels import Kernels
@@ -142,7 +142,7 @@ class DeviceEye:
         """The driver is active; after an error nothing is under way and nothing is known any more,
         so that the next look starts afresh."""
         if self._resources.closed:
-            raise UsageError("the session is closed; open the photo again")
+            raise UsageError(CLOSED)
         with self._driver.active():
             try:
                 yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -244,3 +245,18 @@ def test_timing_is_filled_in(segmenter: Segmenter) -> None:
     assert session.timing.prepare > 0
     session.click(30, 40)
     assert session.timing.network > 0
+
+
+def test_a_closed_session_is_not_clicked_any_more(segmenter: Segmenter) -> None:
+    # As on a GPU (test_device_eye.py): what works here must not fail there.
+    photo = PHOTO.copy()
+    held = weakref.ref(photo)
+    with segmenter.open(photo) as session:
+        session.click(30, 40)
+        session.click(90, 50)
+    for use in (lambda: session.click(30, 40), session.undo, lambda: session.predict([(1, 1)])):
+        with pytest.raises(UsageError, match="the session is closed; open the photo again"):
+            use()
+    session.close()
+    del photo
+    assert held() is None
