@@ -239,8 +239,9 @@ def _version_of(package: str) -> str | None:
 
 
 def _run_python(code: str) -> tuple[bool, str]:
-    """The last line that it prints: libraries print what they like before."""
-    good, said = _run([sys.executable, "-c", code])
+    """The last line that it prints: libraries print what they like before. Without -P it would
+    import what lies in the folder that one happens to be in, which our commands do not."""
+    good, said = _run([sys.executable, "-P", "-c", code])
     return good, said.splitlines()[-1] if said else ""
 
 
@@ -248,7 +249,12 @@ def _run(command: list[str]) -> tuple[bool, str]:
     """Whether a command went well, and what it printed, or in a line why it did not."""
     try:
         result = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return False, f"it takes longer than {PATIENCE} seconds"

@@ -106,6 +106,7 @@ def test_a_gpu_that_there_are_no_kernels_for(doctor: Doctor, fake_driver: FakeDr
         ("raise ImportError('libcurand.so.10: cannot open')", "libcurand.so.10: cannot open"),
         ("import os; os.abort()", "it crashes (signal 6)"),
         ("import sys; sys.exit(3)", "exit code 3"),
+        ("import sys; sys.stderr.buffer.write(b'caf\\xe9'); sys.exit(3)", "caf\ufffd"),
     ],
 )
 def test_broken_libraries_are_findings(
@@ -118,6 +119,13 @@ def test_broken_libraries_are_findings(
         assert found[name]["state"] == "missing"
         assert said in found[name]["text"]
         assert 'pip install "ioebss[gpu]"' in found[name]["remedy"]
+
+
+def test_a_folder_of_a_librarys_name_is_not_the_library(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime").mkdir()
+    (tmp_path / "onnxruntime" / "__init__.py").write_text("")
+    found = doctor()
+    assert found["ONNX Runtime"]["state"] == found["The bundled model"]["state"] == "ok"
 
 
 def test_without_onnxruntime(doctor: Doctor, package: Callable[[str, str], None]) -> None:
