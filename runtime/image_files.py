@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,36 @@ _TURNS: dict[object, Image.Transpose] = {
     8: Image.Transpose.ROTATE_90,
 }
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, MemoryError)
+
+
+class _Quiet:
+    """Hides warnings while any thread is in it: Pillow warns of odd metadata that no user can mend,
+    and from 89 megapixels on, where our own bound is checked.
+
+    `warnings.catch_warnings` alone is for one thread. Threads that leave it in another order than
+    they came leave the whole program without warnings for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._before = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._before.__exit__()
+
+
+_quiet = _Quiet()
 
 
 def check_photo(photo: NDArray[np.uint8]) -> None:
@@ -85,8 +116,7 @@ def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.
 
 def _upright(opened: Image.Image, name: str) -> NDArray[np.uint8]:
     """The pixels of an opened photo, which is closed; `name` is for messages."""
-    with opened, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata that no user can mend
+    with opened, _quiet:
         image = opened
         try:
             image.load()
@@ -168,9 +198,7 @@ def _open(source: Path | io.BytesIO, name: str, max_pixels: int) -> Image.Image:
     if isinstance(source, Path) and source.is_dir():
         raise ImageError(f"{name} is a folder, not a photo")
     try:
-        with warnings.catch_warnings():
-            # Of odd metadata, and from 89 megapixels on; our own bound is checked below.
-            warnings.simplefilter("ignore")
+        with _quiet:
             image = Image.open(source, formats=FORMATS)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist") from None

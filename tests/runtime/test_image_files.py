@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from ioebss import image_files
 from ioebss.errors import ImageError
 from ioebss.image_files import MAX_PIXELS, read_index_mask, read_mask, read_photo
 
@@ -185,3 +189,29 @@ def test_masks_of_either_range(tmp_path: Path) -> None:
     for top in (1, 255):
         Image.fromarray(truth.astype(np.uint8) * top).save(tmp_path / "mask.png")
         np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), truth)
+
+
+def test_threads_leave_the_programs_warnings_as_they_were(
+    samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that comes first leaves first."""
+    came, may_leave = (Event(), Event()), (Event(), Event())
+
+    def orientation(image: Image.Image) -> object:
+        number = int(came[0].is_set())
+        came[number].set()
+        assert may_leave[number].wait(60)
+        return None
+
+    monkeypatch.setattr(image_files, "_orientation", orientation)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(2) as pool:
+        reads = []
+        for arrival in came:
+            reads.append(pool.submit(read_photo, samples / "chelsea.jpg"))
+            assert arrival.wait(60)
+        for read, leave in zip(reads, may_leave, strict=True):
+            assert warnings.filters[0][0] == "ignore"
+            leave.set()
+            read.result()
+    assert list(warnings.filters) == before
