@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.backends import AUTO
+from ioebss.backends.onnxruntime_graph import MAX_THREADS
 from ioebss.choice import open_model, read_model_manifest
 from ioebss.errors import UsageError
 from ioebss.image_files import check_photo, read_photo
@@ -71,8 +72,8 @@ class Segmenter:
     ) -> None:
         path = BUNDLED if model is None else Path(model)
         named = read_model_manifest(path)
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads = {threads}; it must be at least 1")
+        if threads is not None and not 1 <= threads <= MAX_THREADS:
+            raise UsageError(f"threads = {threads}; it must be 1 to {MAX_THREADS}")
         self.size = _checked_size(named, size)
         loaded = open_model(path, named, backend, precision, threads)
         self._backend = loaded.backend

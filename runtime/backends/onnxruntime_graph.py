@@ -21,6 +21,7 @@ EXACT_8_BITS = ("session.x64quantprecision", "1")
 # In the environment, for many processes on a machine, whose threads would be in each other's way:
 # ONNX Runtime's spin while they wait (docs/backends.md).
 THREADS = "IOEBSS_THREADS"
+MAX_THREADS = 9_999
 
 
 def import_onnxruntime(extra: str) -> Any:
@@ -52,7 +53,7 @@ def threads_or_default(threads: int | None) -> int:
         return threads
     text = os.environ.get(THREADS, "")
     if text and not re.fullmatch("0*[1-9][0-9]{0,3}", text):
-        raise UsageError(f"{THREADS}={text}: it must be a number of threads, 1 to 9999")
+        raise UsageError(f"{THREADS}={text}: it must be a number of threads, 1 to {MAX_THREADS}")
     return int(text or 0)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import ioebss
 from ioebss import BUNDLED, BUNDLED_INT8, ClickError, IoebssError, Segmenter, UsageError
+from ioebss.clicks import MAX_CLICKS
 from ioebss.windows import Zoom
 
 from .library import BGR, BGRA, CLICK, GREY, RGBA, USAGE, CppError, Library
@@ -216,3 +217,18 @@ def test_orders_of_channels_and_gaps_between_rows(
     expected = Segmenter(precision="exact", threads=1).open(photo).click(60, 50)
     session = library.open(BUNDLED, threads=1).session(room[:, : same.shape[1]], channels)
     np.testing.assert_array_equal(session.click(60, 50), expected)
+
+
+def test_a_session_that_is_full(library: Library, make_model: Callable[..., Path]) -> None:
+    photo, path = np.zeros((16, 16, 3), np.uint8), make_model(recommended_sizes=(16,))
+    python = Segmenter(path, precision="exact", threads=1).open(photo)
+    cpp = library.open(path, threads=1).session(photo)
+    python.click(3, 4)
+    python._steps *= MAX_CLICKS
+    for _ in range(MAX_CLICKS):
+        cpp.click(3, 4)
+    with pytest.raises(ClickError, match="1000 clicks are set already; reset") as said:
+        python.click(3, 4)
+    with pytest.raises(CppError) as caught:
+        cpp.click(3, 4)
+    assert (caught.value.status, str(caught.value)) == (CLICK, str(said.value))

@@ -159,6 +159,12 @@ def test_what_the_environment_says_is_checked(
         Segmenter(make_model(), backend="onnxruntime-cpu", precision="exact")
 
 
+@pytest.mark.parametrize("threads", [0, 3_000_000_000])
+def test_threads_out_of_range(make_model: MakeModel, threads: int) -> None:
+    with pytest.raises(UsageError, match=f"threads = {threads}; it must be 1 to 9999"):
+        Segmenter(make_model(), threads=threads)
+
+
 def test_no_such_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         Segmenter(tmp_path / "none.onnx")

@@ -8,6 +8,8 @@
 namespace ioebss::core {
 namespace {
 
+constexpr int kMaxThreads = 9999;
+
 std::int64_t checked_size(const Manifest &manifest, std::int64_t size) {
     const auto &fixed = manifest.fixed_size;
     if (size == 0) {
@@ -30,9 +32,10 @@ std::int64_t checked_size(const Manifest &manifest, std::int64_t size) {
 std::shared_ptr<const Model> open_model(const std::string &path, const ModelOptions &options) {
     const Manifest named = read_model_manifest(path);
     const std::int64_t size = checked_size(named, options.size);
-    if (options.engine.threads < 0) {
+    if (options.engine.threads < 0 || options.engine.threads > kMaxThreads) {
         throw usage_error("threads = " + std::to_string(options.engine.threads) +
-                          "; it must be at least 1, or 0 to leave it to the engine");
+                          "; it must be 1 to " + std::to_string(kMaxThreads) +
+                          ", or 0 to leave it to the engine");
     }
     Choice choice = choose(path, named, options.backend, options.engine);
     const Habits habits{size, options.zoom ? choice.manifest.zoom : std::nullopt, options.flip};

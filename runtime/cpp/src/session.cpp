@@ -55,8 +55,8 @@ void Session::click(double x, double y, std::int32_t label, const Rows<std::uint
         throw click_error("the first click must be foreground (label 1): click on the object");
     }
     if (steps_.size() >= kMaxClicks) {
-        throw click_error("more than " + std::to_string(kMaxClicks) +
-                          " clicks on one photo; use fewer");
+        throw click_error(std::to_string(kMaxClicks) +
+                          " clicks are set already; reset, or start from the mask");
     }
     const Clock clock;
     Last last;

@@ -65,6 +65,9 @@ void check_models() {
     options.size = 0;
     options.threads = -1;
     CHECK(said(open(bundled, &options), IOEBSS_ERROR_USAGE, "threads = -1"));
+    options.threads = 10'000;
+    CHECK(
+        said(open(bundled, &options), IOEBSS_ERROR_USAGE, "threads = 10000; it must be 1 to 9999"));
     options = {};
     CHECK(said(open(bundled, &options), IOEBSS_ERROR_USAGE, "ioebss_model_options_init"));
     CHECK(said(ioebss_model_open(nullptr, nullptr, nullptr), IOEBSS_ERROR_USAGE, "NULL"));

@@ -138,7 +138,7 @@ typedef struct ioebss_model_options {
     uint32_t struct_size;    /* sizeof(ioebss_model_options): set by the init function */
     const char *backend;     /* "auto" or the name of an engine; NULL is "auto" */
     const char *onnxruntime; /* path of ONNX Runtime's library; NULL looks for it, see above */
-    int32_t threads;         /* CPU threads of the network; 0 leaves it to the engine */
+    int32_t threads;         /* CPU threads of the network, to 9999; 0 leaves it to the engine */
     int32_t size;            /* longer side of the network's input in pixels; 0 is recommended */
     int32_t zoom;            /* 1 (default): look at the object closely, as the manifest says */
     int32_t flip;            /* 1: average with the mirrored input; 0 is the default */
@@ -150,7 +150,7 @@ IOEBSS_API void ioebss_model_options_init(ioebss_model_options *options);
  *   path: of X.onnx; X.json must lie beside it.
  *   options: NULL takes the defaults.
  * Errors: MODEL; BACKEND or MISSING_LIBRARY: no engine can be used, or not the one asked for;
- * USAGE: unknown backend, a size that the model does not take, negative threads. */
+ * USAGE: unknown backend, a size that the model does not take, a number of threads out of range. */
 IOEBSS_API IOEBSS_CHECKED ioebss_status ioebss_model_open(const char *path,
                                                           const ioebss_model_options *options,
                                                           ioebss_model **model);
