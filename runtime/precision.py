@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ioebss.errors import ModelError, UsageError
-from ioebss.manifest import Manifest, check_graph, read_manifest
 from ioebss.processor import eight_bit_dot_products
+
+if TYPE_CHECKING:
+    from ioebss.manifest import Manifest
 
 AUTO = "auto"  # what is fast here and proven: other files and engines made from the one named
 EXACT = "exact"  # the very file that is named, whatever lies beside it
@@ -108,6 +111,8 @@ def _counterpart(path: Path, model: Path, manifest: Manifest) -> Manifest:
     Raises:
         ModelError: it is missing, damaged, or was made from another model.
     """
+    from ioebss.manifest import check_graph, read_manifest  # with NumPy: commands begin without
+
     remedy = f"ioebss-export {model.name} --int8 makes it"
     if not path.is_file():
         raise ModelError(f"{path} does not exist; {remedy}")

@@ -16,6 +16,11 @@ def test_import_is_light() -> None:
     assert not loaded_after("import ioebss") & {*HEAVY, "numpy", "cv2", "PIL"}
 
 
+def test_a_command_begins_light() -> None:
+    # An interrupt while this loads is a traceback: nobody catches it yet.
+    assert not loaded_after("import ioebss.cli, ioebss.doctor_cli") & {*HEAVY, "numpy", "cv2"}
+
+
 def test_names_load_no_engine() -> None:
     modules = loaded_after("from ioebss import Segmenter, Session, Click, Manifest")
     assert "numpy" in modules
