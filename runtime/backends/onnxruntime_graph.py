@@ -36,6 +36,8 @@ def import_onnxruntime(extra: str) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # pybind11 makes one into the other
+            raise error.__cause__ from None
         raise MissingExtraError(
             f'onnxruntime is not usable ({error}); pip install "ioebss[{extra}]"'
         ) from None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from ioebss import BUNDLED_INT8, Segmenter, backends
+from ioebss.backends.onnxruntime_graph import import_onnxruntime
 from ioebss.errors import BackendError, MissingExtraError, ModelError, UsageError
 from ioebss.image_files import read_photo
 from ioebss.manifest import sha256_of
@@ -34,6 +36,17 @@ def test_auto_takes_the_first_that_works_and_logs_the_reasons(
     monkeypatch.setattr(backends, "BACKENDS", {"gpu": refuse})
     with pytest.raises(BackendError, match="no inference engine can be used: gpu: no driver"):
         Segmenter(make_model())
+
+
+def test_an_interrupt_while_an_engine_loads_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "raise ImportError('initialization failed') from KeyboardInterrupt()"
+    (tmp_path / "onnxruntime.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    with pytest.raises(KeyboardInterrupt):
+        import_onnxruntime("cpu")
 
 
 def test_unknown_backend(make_model: MakeModel) -> None:
