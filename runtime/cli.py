@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         type=Path,
         metavar="PATH",
-        help="file for one photo, folder for several (beside the photo)",
+        help="file for one photo, folder for several or a folder's (beside the photo)",
     )
     parser.add_argument(
         "--format",

@@ -47,7 +47,9 @@ def list_jobs(arguments: argparse.Namespace) -> list[Job]:
     from ioebss.output_paths import result_paths
 
     chosen = _named(photos, by_name, arguments.photos) if by_name else photos[:1]
-    outputs = result_paths(chosen, arguments.format, arguments.output, _inputs(arguments, chosen))
+    many = any(Path(text).is_dir() for text in arguments.photos)
+    inputs = _inputs(arguments, chosen)
+    outputs = result_paths(chosen, arguments.format, arguments.output, inputs, many)
     clicks = [by_name.get(photo.name, single) for photo in chosen]
     return [Job(*job) for job in zip(chosen, clicks, outputs, strict=True)]
 

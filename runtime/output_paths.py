@@ -14,19 +14,20 @@ MARKED_KINDS = ("labelme", "coco")  # files that people edit with other programs
 
 
 def result_paths(
-    photos: Sequence[Path], kind: str, given: Path | None, inputs: Sequence[Path]
+    photos: Sequence[Path], kind: str, given: Path | None, inputs: Sequence[Path], many: bool
 ) -> list[Path]:
     """The file of each photo's result; everything that can be wrong with them is found here.
 
-    A file is beside its photo, in the folder that was given, which is made if it has to hold
-    several, or for one photo the file that was given. COCO's is one file for all photos: beside the
-    first, in the folder that was given, or the file that was given.
+    A file is beside its photo, in the folder that was given, which is made if there may be many, or
+    for one photo the file that was given. COCO's is one file for all photos: beside the first, in
+    the folder that was given, or the file that was given.
 
     Args:
         photos: one or more.
         kind: what `--format` takes.
         given: by `--output`, or None.
         inputs: files that must not be overwritten.
+        many: whether there may be many photos, because a folder was named, even if there is one.
 
     Raises:
         UsageError: a file of another type was given, or results would land on each other or on an
@@ -37,12 +38,14 @@ def result_paths(
     if kind == "coco":
         files = [_file(photos[0], kind, given, several=False)]
     else:
-        files = [_file(photo, kind, given, len(photos) > 1) for photo in photos]
+        is_file = given is not None and given.suffix.lower() == _suffix(kind)
+        several = len(photos) > 1 or (many and not is_file)
+        files = [_file(photo, kind, given, several) for photo in photos]
     _check_apart(files, inputs)
     if kind in MARKED_KINDS:
         for file in files:
             check_replaceable(file)
-    if given and len(files) > 1:
+    if given and files[0].parent == given:
         _make_folder(given)
     return files * len(photos) if kind == "coco" else files
 
@@ -53,10 +56,15 @@ def _file(photo: Path, kind: str, given: Path | None, several: bool) -> Path:
         return default
     if several or given.is_dir():
         return given / default.name
-    expected = ".json" if kind in JSON_KINDS else ".png"
-    if given.suffix.lower() != expected:
-        raise UsageError(f"{given}: a {kind} is written as {expected}")
+    if given.suffix.lower() != _suffix(kind):
+        raise UsageError(
+            f"{given}: a {kind} is written as {_suffix(kind)}; if this is a folder, make it first"
+        )
     return given
+
+
+def _suffix(kind: str) -> str:
+    return ".json" if kind in JSON_KINDS else ".png"
 
 
 def _check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:

@@ -220,6 +220,18 @@ def test_a_folder_for_several_results_is_made(
     assert written == ["other.mask.png", "photo.mask.png"]
 
 
+def test_a_folder_that_holds_one_photo_is_a_folder(
+    command: Command, make_model: MakeModel, photo: Path
+) -> None:
+    arguments = (photo.parent, "--clicks", "40,50", "--model", make_model(), "-o")
+    assert command("ioebss-run", *arguments, "new").returncode == 0
+    assert [p.name for p in (photo.parent / "new").iterdir()] == ["photo.mask.png"]
+    assert command("ioebss-run", *arguments, "new/one.png").returncode == 0
+    assert (photo.parent / "new" / "one.png").is_file()
+    result = command("ioebss-run", photo, *arguments[1:], "none")
+    expect_error(result, 2, "none: a mask is written as .png", "a folder, make it first")
+
+
 def test_a_photo_name_that_is_too_long(command: Command, make_model: MakeModel) -> None:
     arguments = ("--clicks", "1,1", "--model", make_model())
     expect_error(command("ioebss-run", "x" * 5000 + ".jpg", *arguments), 1, "File name too long")
