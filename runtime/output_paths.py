@@ -75,7 +75,9 @@ def _check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
         if path in taken:
             raise UsageError(f"{output} would overwrite what was given; choose another --output")
         if path in seen:
-            raise UsageError(f"two results would be {output}; run the photos one by one")
+            raise UsageError(
+                f"two results would be {output}; run the photos one by one, each with --output FILE"
+            )
         seen.add(path)
 
 

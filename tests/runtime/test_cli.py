@@ -211,7 +211,9 @@ def test_a_folder_for_several_results_is_made(
     Image.open(photo).save(photo.parent / "photo.png")
     arguments = ("--clicks", clicks, "-o", "new", "--model", make_model())
     result = command("ioebss-run", photo, photo.with_suffix(".png"), *arguments)
-    expect_error(result, 2, "two results would be")  # photo.jpg and photo.png share a name
+    expect_error(
+        result, 2, "two results would be", "each with --output FILE"
+    )  # photo.jpg and photo.png share a name
     clicks.write_text(json.dumps({"photo.jpg": [[40, 50]], "other.png": [[40, 50]]}))
     (photo.parent / "photo.png").rename(photo.parent / "other.png")
     result = command("ioebss-run", photo, photo.with_name("other.png"), *arguments)
