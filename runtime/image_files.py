@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,12 @@ class _Quiet:
 
     def __init__(self) -> None:
         self._lock, self._inside = threading.Lock(), 0
-        self._before = warnings.catch_warnings()
+        self._hidden = ExitStack()
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
-                self._before = warnings.catch_warnings()
-                self._before.__enter__()
+                self._hidden.enter_context(warnings.catch_warnings())
                 warnings.simplefilter("ignore")
             self._inside += 1
 
@@ -56,7 +56,7 @@ class _Quiet:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                self._before.__exit__()
+                self._hidden.close()
 
 
 _quiet = _Quiet()
