@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -20,13 +19,13 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ioebss.atomic import write_atomically
 from ioebss.calibration.graph_parts import read_graph
 from ioebss.command import run_command
 from ioebss.errors import ModelError, UsageError
 from ioebss.export.fp16 import float32_manifest
 from ioebss.export.naming import check_model_output
-from ioebss.manifest import sha256_of, write_manifest
+from ioebss.export.placing import put_in_place
+from ioebss.manifest import sha256_of
 
 SHARE = 0.5
 SAME = (
@@ -80,8 +79,7 @@ def average(
             metrics=[],
             command=command,
         )
-        write_atomically(output, lambda temporary: shutil.copyfile(path, temporary))
-        write_manifest(manifest, output)
+        put_in_place([(path, manifest, output)])
 
 
 def _average_constants(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import onnx
 
-from ioebss.atomic import write_atomically
 from ioebss.errors import ProofError
 from ioebss.export.graph import (
     OPSET,
@@ -20,13 +18,13 @@ from ioebss.export.graph import (
     size_multiple,
 )
 from ioebss.export.naming import check_model_output
+from ioebss.export.placing import put_in_place
 from ioebss.export.verify import DEMANDED, Proof, Thresholds, photos_in, table, verify
 from ioebss.export.weights import Trained, load_trained
 from ioebss.manifest import (
     CHANNELS,
     Manifest,
     sha256_of,
-    write_manifest,
 )
 from ioebss.progress import Progress
 from ioebss.trainer import checkpoint
@@ -85,9 +83,7 @@ def export_model(
                 f"the export is not equal to the model, nothing was written: {proof.failures[0]}"
             )
         manifest = replace(manifest, training={**manifest.training, "proof": _summary(proof)})
-        # The manifest comes last: without the one that describes it, no graph is ever loaded.
-        write_atomically(output, lambda path: shutil.copyfile(graph, path))
-        write_manifest(manifest, output)
+        put_in_place([(graph, manifest, output)])
     return proof
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
-from ioebss.errors import IoebssError, ProofError
+from ioebss.errors import ProofError
 from ioebss.export.pair import CPU
 from ioebss.export.photographs import Photographs
+from ioebss.export.placing import put_in_place
 from ioebss.export.proof import FAILED, NOT_RUN, Limits, table
 from ioebss.export.prove import MAX_PHOTOS, Request, backend_of, prove, prove_or_refuse
 from ioebss.export.report import make_folder, write_report
-from ioebss.manifest import Manifest, manifest_path, read_manifest, write_manifest
+from ioebss.manifest import Manifest, read_manifest, write_manifest
 from ioebss.progress import Progress
 
 
@@ -82,7 +80,7 @@ def hand_over(reference: Path, drafts: Sequence[Draft], terms: Terms, progress: 
             proof = _prove(reference, graph, terms, report, draft, progress)
             manifest = replace(manifest, training={**manifest.training, "proof": proof})
             proven.append((graph, manifest, draft.output))
-        _put_in_place(proven)
+        put_in_place(proven)
 
 
 def prove_engine(
@@ -146,18 +144,3 @@ def _prove(
     except ProofError as error:
         raise ProofError(f"nothing was written: {error}; {draft.remedy}") from None
     return {**proof.summary(), "engine": proof.candidate.backend, "data": proof.data}
-
-
-def _put_in_place(proven: Sequence[tuple[Path, Manifest, Path]]) -> None:
-    written: list[Path] = []
-    try:
-        for graph, manifest, output in proven:
-            # The manifest comes last: without the one that describes it, no graph is ever loaded.
-            write_atomically(output, partial(shutil.copyfile, graph))
-            written.append(output)
-            write_manifest(manifest, output)
-            written.append(manifest_path(output))
-    except IoebssError:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ioebss.errors import OutputError
@@ -31,23 +32,46 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         OutputError: the file cannot be written. Whatever `write` raises otherwise goes through.
             Either way nothing is left behind, and a file that was there stays as it was.
     """
+    write_together([(path, write)])
+
+
+def write_together(files: Iterable[tuple[Path, Callable[[Path], object]]]) -> None:
+    """As `write_atomically`, for several files: none is renamed into place before all are filled.
+    They are renamed in the order given.
+
+    Raises:
+        OutputError: see `write_atomically`.
+    """
+    filled: list[tuple[Path, Path]] = []
     try:
-        # The suffix is kept: some writers choose the format by it. Of the rest only a part is: this
-        # name must not be too long where the final one is not.
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem[:16]}-", suffix=path.suffix, dir=path.parent
-        )
-        os.close(handle)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
-    temporary = Path(name)
+        for path, write in files:
+            with _failures_of(path):
+                temporary = _empty_beside(path)
+                filled.append((temporary, path))
+                write(temporary)
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+                temporary.chmod(0o666 & ~_UMASK)
+        for temporary, path in filled:
+            with _failures_of(path):
+                temporary.replace(path)
+    finally:
+        for temporary, _ in filled:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _failures_of(path: Path) -> Iterator[None]:
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_UMASK)
-        temporary.replace(path)
+        yield
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def _empty_beside(path: Path) -> Path:
+    # The suffix is kept: some writers choose the format by it. Of the rest only a part is: this
+    # name must not be too long where the final one is not.
+    prefix = f".{path.stem[:16]}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    return Path(name)

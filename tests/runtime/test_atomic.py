@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_atomically, write_together
 from ioebss.errors import OutputError
 
 
@@ -20,6 +20,21 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         write_atomically(path, fail)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_of_several_files_none_comes_before_all_are_written(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    first.write_text("old")
+
+    def full(temporary: Path) -> None:
+        assert first.read_text() == "old"
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match=r"b\.txt cannot be written: No space left"):
+        write_together([(first, lambda t: t.write_text("new")), (second, full)])
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.txt": "old"}
+    write_together([(p, lambda t: t.write_text("new")) for p in (first, second)])
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"a.txt": "new", "b.txt": "new"}
 
 
 def test_the_temporary_file_has_the_suffix_and_the_result_the_usual_mode(tmp_path: Path) -> None:
