@@ -16,6 +16,7 @@ from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
 from ioebss.evaluation.convergence_report import Curve, write_convergence
 from ioebss.progress import Progress
+from ioebss.trainer.cli import check_checkpoint_every
 from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
 
@@ -165,10 +166,7 @@ def convergence_command(arguments: argparse.Namespace) -> None:
     """Runs the command; see `run_convergence`."""
     if arguments.workers < 0:
         raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
-    if not arguments.checkpoint_every >= 0:  # 0: after every iteration
-        raise UsageError(
-            f"--checkpoint-every {arguments.checkpoint_every}: give seconds, 0 or more"
-        )
+    check_checkpoint_every(arguments.checkpoint_every)
     try:
         from ioebss.trainer.recipe import load_recipe
     except ImportError as error:

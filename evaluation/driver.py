@@ -14,7 +14,7 @@ import cv2
 
 from ioebss.errors import IoebssError
 from ioebss.evaluation.candidates import Candidate
-from ioebss.evaluation.instances import Instance, scene_of
+from ioebss.evaluation.instances import Instance, fingerprint, scene_of
 from ioebss.evaluation.journal import Journal
 from ioebss.evaluation.protocol import Measurement, Method, Pointing, by_photo, measure_one
 from ioebss.evaluation.scaled import ScaledDataset
@@ -61,7 +61,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._methods: dict[str, Method] = {}
-        self._last: tuple[int, Scene] | None = None
+        self._last: tuple[int, Scene, str] | None = None
 
     @cached_property
     def _dataset(self) -> SceneDataset:
@@ -78,9 +78,10 @@ class Worker:
             IoebssError: of the kind that the method or the data set raised; its message names both.
         """
         try:
-            method, scene = self._method(task.method), self._scene(task)
+            method, (scene, photo) = self._method(task.method), self._scene(task)
             for instance in task.objects:
-                yield measure_one(method, scene, instance, self._job.pointing)
+                course = measure_one(method, scene, instance, self._job.pointing)
+                yield Measurement(instance, course, photo)
         except IoebssError as error:
             where = f"{task.method} on {task.objects[0].scene}"
             raise type(error)(f"{where}: {error}") from error
@@ -90,11 +91,13 @@ class Worker:
             self._methods[name] = self._job.candidates[name].open()
         return self._methods[name]
 
-    def _scene(self, task: Task) -> Scene:
+    def _scene(self, task: Task) -> tuple[Scene, str]:
+        """The photo of a task and its fingerprint."""
         index = task.objects[0].index
         if self._last is None or self._last[0] != index:
-            self._last = (index, scene_of(self._dataset, task.objects))
-        return self._last[1]
+            scene = scene_of(self._dataset, task.objects)
+            self._last = (index, scene, fingerprint(scene))
+        return self._last[1:]
 
 
 def run(

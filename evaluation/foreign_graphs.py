@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ioebss.backends.onnxruntime_graph import first_line, threads_or_default
-from ioebss.errors import ModelError
+from ioebss.backends.onnxruntime_graph import open_session, session_options
+from ioebss.errors import ModelError, first_line
 
 MAX_ELEMENTS = 1 << 26  # of all inputs of a graph
 _DTYPES = {
@@ -57,15 +57,8 @@ class ForeignGraphs:
 def _load(path: Path, threads: int | None) -> tuple[Any, dict[str, Any]]:
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads_or_default(threads)
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # onnxruntime's errors share no base class but Exception
-        raise ModelError(f"{path} cannot be loaded by onnxruntime: {first_line(error)}") from None
+    options = session_options(onnxruntime, threads)
+    session = open_session(onnxruntime, path, options, ["CPUExecutionProvider"])
     rng = np.random.default_rng(0)
     inputs: dict[str, Any] = {}
     for node in session.get_inputs():

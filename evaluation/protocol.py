@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ioebss.clicks import FOREGROUND, Click
 from ioebss.errors import UsageError
 from ioebss.evaluation.boundary import boundary_iou
-from ioebss.evaluation.instances import Instance, fingerprint
+from ioebss.evaluation.instances import Instance
 from ioebss.overlap import iou, pixel_accuracy
 from ioebss.robot import MAX_CLICKS, InteractiveSession, Step, click_once, steps
 from ioebss.simulation import random_pairs
@@ -164,14 +164,11 @@ def click_through(
     return Course(clicks, ious, accuracies, boundary_ious, tuple(ms for _, ms in made))
 
 
-def measure_one(
-    method: Method, scene: Scene, instance: Instance, pointing: Pointing
-) -> Measurement:
+def measure_one(method: Method, scene: Scene, instance: Instance, pointing: Pointing) -> Course:
     """Points out one object of a scene; see `click_through`."""
     truth, valid = masks_of(scene, instance.label)
     name = f"{instance.scene} {instance.label}"
-    course = click_through(method, scene.image, truth, valid, pointing, name)
-    return Measurement(instance, course, fingerprint(scene))
+    return click_through(method, scene.image, truth, valid, pointing, name)
 
 
 def by_photo(instances: Sequence[Instance]) -> list[list[Instance]]:

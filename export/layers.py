@@ -24,9 +24,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from ioebss.backends.onnxruntime_graph import first_line, threads_or_default
+from ioebss.backends.onnxruntime_graph import session_options
 from ioebss.calibration.graph_parts import read_graph
-from ioebss.errors import ModelError
+from ioebss.errors import ModelError, first_line
 from ioebss.manifest import INPUT
 
 LAYERS = ("Conv", "ConvTranspose")
@@ -290,9 +290,8 @@ def _opened(graph: onnx.ModelProto, path: Path) -> Any:
     import onnxruntime
 
     onnx.save(graph, path)
-    options = onnxruntime.SessionOptions()
+    options = session_options(onnxruntime, None)
     options.log_severity_level = 4
-    options.intra_op_num_threads = threads_or_default(None)
     # As the graph is written: fused kernels would hide what is listened to. No 8-bit kernel runs
     # then: convolutions compute in float32, between quantisers.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

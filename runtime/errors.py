@@ -60,3 +60,9 @@ class OutputError(IoebssError):
 
 class ProofError(IoebssError):
     """An export whose results differ from the reference by more than allowed."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, short enough for a line."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]

@@ -168,6 +168,7 @@ def call(
         scripts = importlib.metadata.entry_points(group="console_scripts", name=name)
         main = scripts[name].load() if scripts else importlib.import_module(name).main
         monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("IOEBSS_TRACEBACK", raising=False)
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         capsys.readouterr()
         code = 0

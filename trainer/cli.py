@@ -83,13 +83,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def check_checkpoint_every(seconds: float) -> None:
+    """Refuses what is no time between checkpoints; 0 makes one after every iteration.
+
+    Raises:
+        UsageError: it is negative, or no number.
+    """
+    if not seconds >= 0:
+        raise UsageError(f"--checkpoint-every {seconds}: give seconds, 0 or more")
+
+
 def _train(arguments: argparse.Namespace) -> None:
     if arguments.workers < 0:
         raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
-    if not arguments.checkpoint_every >= 0:  # 0: after every iteration
-        raise UsageError(
-            f"--checkpoint-every {arguments.checkpoint_every}: give seconds, 0 or more"
-        )
+    check_checkpoint_every(arguments.checkpoint_every)
     if not 0 <= arguments.cache_gb < math.inf:
         raise UsageError(f"--cache-gb {arguments.cache_gb}: it must be a number from 0")
     try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ioebss.errors import DataError, DeviceMemoryError, IoebssError
+from ioebss.errors import DataError, DeviceMemoryError, IoebssError, first_line
 
 WORKERS = "Caught "  # how PyTorch begins to tell what was raised in a process that makes samples
 
@@ -30,7 +30,7 @@ def in_plain_words() -> Iterator[None]:
         raise type(error)(str(error).rpartition(name)[2].strip()) from error
     except torch.OutOfMemoryError as error:
         raise DeviceMemoryError(
-            f"the GPU has too little memory ({_first_line(error)}); set a smaller "
+            f"the GPU has too little memory ({first_line(error)}); set a smaller "
             "optimisation.batch (and a larger optimisation.accumulate) or data.size, or end other "
             "work on it"
         ) from error
@@ -38,11 +38,7 @@ def in_plain_words() -> Iterator[None]:
         if "DataLoader worker" not in str(error):
             raise
         raise DataError(
-            f"a process that makes samples was killed ({_first_line(error)}): mostly memory is "
+            f"a process that makes samples was killed ({first_line(error)}): mostly memory is "
             "short; take fewer --workers, a smaller --cache-gb, or give a container more shared "
             "memory (--shm-size)"
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ioebss.backends.onnxruntime_graph import (
     failed,
-    first_line,
     import_onnxruntime,
-    threads_or_default,
+    open_session,
+    session_options,
 )
 from ioebss.clicks import Click
 from ioebss.errors import MissingExtraError, ModelError
@@ -233,14 +233,8 @@ def _dtype(kind: str) -> Any:
 
 def _load(path: Path, threads: int | None) -> Any:
     onnxruntime = import_onnxruntime("bench")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads_or_default(threads)
-    providers = ["CPUExecutionProvider"]
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime's errors share no base class but Exception
-        raise ModelError(f"{path} cannot be loaded by onnxruntime: {first_line(error)}") from None
+    options = session_options(onnxruntime, threads)
+    return open_session(onnxruntime, path, options, ["CPUExecutionProvider"])
 
 
 def _normalises(path: Path, name: str) -> bool:

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.errors import BackendError, DeviceMemoryError, MissingExtraError, ModelError, UsageError
+from ioebss.errors import (
+    BackendError,
+    DeviceMemoryError,
+    MissingExtraError,
+    ModelError,
+    UsageError,
+    first_line,
+)
 from ioebss.manifest import INPUT, OUTPUT, Manifest
 
 # x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: masks went to pieces,
@@ -44,7 +51,7 @@ def import_onnxruntime(extra: str) -> Any:
     return onnxruntime
 
 
-def threads_or_default(threads: int | None) -> int:
+def _threads_or_default(threads: int | None) -> int:
     """For `intra_op_num_threads`: as many as are given, else as IOEBSS_THREADS says, else 0, which
     is the engine's own choice: all cores.
 
@@ -54,9 +61,36 @@ def threads_or_default(threads: int | None) -> int:
     if threads is not None:
         return threads
     text = os.environ.get(THREADS, "")
-    if text and not re.fullmatch("0*[1-9][0-9]{0,3}", text):
+    if text and not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MAX_THREADS):
         raise UsageError(f"{THREADS}={text}: it must be a number of threads, 1 to {MAX_THREADS}")
     return int(text or 0)
+
+
+def session_options(onnxruntime: Any, threads: int | None) -> Any:
+    """What sessions are opened with.
+
+    Args:
+        threads: for the network; None takes what IOEBSS_THREADS says, else all cores.
+
+    Raises:
+        UsageError: IOEBSS_THREADS is no number of threads.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors come as exceptions; warnings are not for users
+    options.intra_op_num_threads = _threads_or_default(threads)
+    return options
+
+
+def open_session(onnxruntime: Any, model: Path, options: Any, providers: list[Any]) -> Any:
+    """An `InferenceSession`.
+
+    Raises:
+        ModelError: the file is no ONNX model.
+    """
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=providers)
+    except Exception as error:  # onnxruntime's errors share no base class but Exception
+        raise ModelError(f"{model} cannot be loaded by onnxruntime: {first_line(error)}") from None
 
 
 def load_graph(
@@ -67,14 +101,9 @@ def load_graph(
     Raises:
         ModelError: the file is no ONNX model, or does not fit its manifest.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors come as exceptions; warnings are not for users
+    options = session_options(onnxruntime, threads)
     options.add_session_config_entry(*EXACT_8_BITS)
-    options.intra_op_num_threads = threads_or_default(threads)
-    try:
-        session = onnxruntime.InferenceSession(str(model), options, providers=providers)
-    except Exception as error:  # onnxruntime's errors share no base class but Exception
-        raise ModelError(f"{model} cannot be loaded by onnxruntime: {first_line(error)}") from None
+    session = open_session(onnxruntime, model, options, providers)
     check_interface(session, model, manifest)
     return session
 
@@ -132,9 +161,3 @@ def checked_logits(logits: Any, inputs: NDArray[np.float32]) -> NDArray[np.float
             f"{(count, 1, height, width)}; export it with ioebss-export"
         )
     return np.asarray(logits, np.float32)
-
-
-def first_line(error: Exception) -> str:
-    """What an error of another library says, short enough for a line."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300]

@@ -47,8 +47,9 @@ export async function bytesOf(file) {
 /** Whether a photo may say that it is to be turned in a way that not every browser obeys: in a JPEG
  * all do, in a PNG or WebP with EXIF some. */
 export async function mayBeTurned(photo) {
-  const text = new TextDecoder("latin1").decode(await photo.arrayBuffer());
-  return !text.startsWith("\xff\xd8") && /eXIf|EXIF/.test(text);
+  const text = async (part) => new TextDecoder("latin1").decode(await part.arrayBuffer());
+  if ((await text(photo.slice(0, 2))) === "\xff\xd8") return false;
+  return /eXIf|EXIF/.test(await text(photo));
 }
 
 /** Hands a result to the browser under the name that `ioebss-run` would give it. */

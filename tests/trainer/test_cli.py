@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +19,28 @@ from ioebss.trainer.cli import main
 BAD_WEIGHTS = ("", "0", "-1", "1001", "1.5", "often", "2:3")
 
 
-def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr("sys.argv", ["ioebss-train", "--device", "cpu", *arguments])
-    monkeypatch.delenv("IOEBSS_TRACEBACK", raising=False)
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return int(caught.value.code or 0)
+Refused = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def refused(
+    call: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+    tiny_recipe: Path,
+    write_voc: Callable[..., Path],
+) -> Refused:
+    """Runs the command on `data` in `run` and returns its exit code and the line that it ends with,
+    the only one unless `said` more before."""
+    write_voc(tmp_path / "data")
+    files = ("--recipe", tiny_recipe, "--data", tmp_path / "data", "--out", tmp_path / "run")
+
+    def run(*arguments: object, said: bool = False) -> tuple[int, str]:
+        result = call("ioebss-train", "--device", "cpu", *files, *arguments)
+        lines = result.stderr.strip().splitlines()
+        assert lines[-1].startswith("ioebss-train: error: ") and (said or len(lines) == 1)
+        return result.returncode, lines[-1]
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -43,39 +60,19 @@ def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     ],
 )
 def test_mistakes(
-    tmp_path: Path,
-    tiny_recipe: Path,
-    write_voc: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    code: int,
-    message: str,
+    refused: Refused, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    write_voc(tmp_path / "data")
-    out = tmp_path / "run"
-    base = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data"), "--out", str(out)]
-    assert train(monkeypatch, *base, *arguments) == code
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("ioebss-train: error: ")
-    assert message in lines[0]
-    assert not out.exists()
+    found, line = refused(*arguments)
+    assert found == code and message in line
+    assert not (tmp_path / "run").exists()
 
 
-def test_a_damaged_checkpoint_is_not_trained_over(
-    tmp_path: Path,
-    tiny_recipe: Path,
-    write_voc: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    write_voc(tmp_path / "data")
+def test_a_damaged_checkpoint_is_not_trained_over(refused: Refused, tmp_path: Path) -> None:
     out = tmp_path / "run"
     out.mkdir()
     (out / "checkpoint.json").write_text("{")
-    files = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data"), "--out", str(out)]
-    assert train(monkeypatch, *files) == 1
-    assert "checkpoint.json cannot be read" in capsys.readouterr().err
+    code, line = refused(said=True)
+    assert code == 1 and "checkpoint.json cannot be read" in line
     assert (out / "checkpoint.json").read_text() == "{"
 
 
@@ -93,65 +90,43 @@ def shrink(root: Path) -> str:
 
 @pytest.mark.parametrize("spoil", [damage, shrink])
 def test_what_a_worker_cannot_read_is_one_line(
+    refused: Refused,
     tmp_path: Path,
-    tiny_recipe: Path,
-    write_voc: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     spoil: Callable[[Path], str],
 ) -> None:
     """PyTorch hands the error of a worker process on with its whole traceback in the message."""
-    reason = spoil(write_voc(tmp_path / "data"))
-    files = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data")]
+    reason = spoil(tmp_path / "data")
     monkeypatch.setattr("ioebss.trainer.datasets.cache.cached", lambda data, *_: data)
-    options = ["--workers", "1", "--out", str(tmp_path / "run")]
-    assert train(monkeypatch, *files, *options) == 1
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("ioebss-train: error: ") and reason in line
+    code, line = refused("--workers", "1")
+    assert code == 1 and reason in line
 
 
 def test_a_worker_that_is_killed_is_one_line(
-    tmp_path: Path,
-    tiny_recipe: Path,
-    write_voc: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the kernel does where memory is short."""
-    write_voc(tmp_path / "data")
     monkeypatch.setattr(loop, "_start_worker", lambda _: os.kill(os.getpid(), signal.SIGKILL))
-    files = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data")]
-    assert train(monkeypatch, *files, "--workers", "1", "--out", str(tmp_path / "run")) == 1
-    line = capsys.readouterr().err.strip().splitlines()[-1]
+    code, line = refused("--workers", "1", said=True)
+    assert code == 1
     assert line.startswith("ioebss-train: error: a process that makes samples was killed")
     assert "fewer --workers" in line
 
 
 @pytest.mark.parametrize("kind", ["other", "nothing"])
-def test_a_start_that_does_not_fit_is_one_line(
-    tmp_path: Path,
-    tiny_recipe: Path,
-    write_voc: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    kind: str,
-) -> None:
-    write_voc(tmp_path / "data")
+def test_a_start_that_does_not_fit_is_one_line(refused: Refused, tmp_path: Path, kind: str) -> None:
     start = tmp_path / "start"
     start.mkdir()
     if kind == "other":
         checkpoint.save(start, checkpoint.WEIGHTS, 1, {"network.head": torch.zeros(3)}, {})
-    files = ["--recipe", str(tiny_recipe), "--data", str(tmp_path / "data")]
-    out = tmp_path / "run"
-    assert train(monkeypatch, *files, "--start", str(start), "--out", str(out)) == 1
-    lines = capsys.readouterr().err.strip().splitlines()
+    code, line = refused("--start", start, said=True)
     reason = {
         "other": "start holds the weights of another network: ",
         "nothing": "weights.json does not exist",
     }[kind]
-    assert lines[-1].startswith("ioebss-train: error: ") and reason in lines[-1]
-    assert len(lines[-1]) < len(str(tmp_path)) + 400
-    assert not list(out.glob("*.json"))
+    assert code == 1 and reason in line
+    assert len(line) < len(str(tmp_path)) + 400
+    assert not list((tmp_path / "run").glob("*.json"))
 
 
 @pytest.mark.parametrize(
