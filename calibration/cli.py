@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ioebss.atomic import check_parent
 from ioebss.command import run_command
-from ioebss.errors import MissingExtraError, OutputError, UsageError
+from ioebss.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from ioebss.calibration.ranges import Ranges
@@ -75,8 +76,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         or output.resolve() == arguments.model.with_suffix(".json").resolve()
     ):
         raise UsageError(f"{output}: name the ranges file .json, and not like the model's manifest")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent} is not a folder; make it first")
+    check_parent(output)
     _check_sensitivity(arguments)
     from ioebss.calibration.measure import calibrated
     from ioebss.calibration.ranges import write_ranges
@@ -112,8 +112,7 @@ def _check_sensitivity(arguments: argparse.Namespace) -> None:
         raise UsageError("--sensitivity-photos must be 1 or more")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--sensitivity {folder} is a file; name a folder")
-    if not folder.parent.is_dir():
-        raise OutputError(f"{folder.parent} is not a folder; make it first")
+    check_parent(folder)
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError('--sensitivity draws with matplotlib; pip install "ioebss[bench]"')
 

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ioebss.atomic import check_parent
 from ioebss.command import run_command
 from ioebss.engine_files import SUFFIX
-from ioebss.errors import MissingExtraError, OutputError, UsageError
+from ioebss.errors import MissingExtraError, UsageError
 from ioebss.export.naming import (
     CPU,
     FP16,
@@ -157,8 +158,7 @@ def _check_output(arguments: argparse.Namespace, several: bool) -> None:
         expected = [ONNX, SUFFIX]
     if output.suffix not in expected:
         raise UsageError(f"{output}: the file must be named {' or '.join(expected)}")
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent} is not a folder; make it first")
+    check_parent(output)
 
 
 def _refuse(arguments: argparse.Namespace, reason: str, names: tuple[str, ...]) -> None:

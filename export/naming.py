@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ioebss.atomic import check_parent
 from ioebss.engine_files import FLAVOURS, SUFFIX
 from ioebss.errors import ModelError, OutputError, UsageError
 from ioebss.manifest import manifest_path, read_manifest
@@ -46,7 +47,7 @@ def check_model_output(output: Path) -> None:
     """
     if output.suffix != ONNX:
         raise UsageError(f"{output}: an ONNX model is written as {ONNX}")
-    _check_folder(output)
+    check_parent(output)
     place = manifest_path(output)
     if place.exists():
         try:
@@ -66,9 +67,4 @@ def check_engine_output(output: Path) -> None:
     """
     if output.suffix != SUFFIX:
         raise UsageError(f"{output}: an engine is written as {SUFFIX}")
-    _check_folder(output)
-
-
-def _check_folder(output: Path) -> None:
-    if not output.parent.is_dir():
-        raise OutputError(f"{output.parent} is not a folder; make it first")
+    check_parent(output)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import check_parent, write_atomically
 from ioebss.errors import OutputError
 from ioebss.export.masks import Case, MaskAgreement
 from ioebss.export.page import page
@@ -26,8 +26,7 @@ def check_folder(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; name a folder for the report")
-    if not folder.parent.is_dir():
-        raise OutputError(f"{folder.parent} is not a folder; make it first")
+    check_parent(folder)
 
 
 def make_folder(folder: Path) -> None:

@@ -21,6 +21,16 @@ def _umask() -> int:
 _UMASK = _umask()
 
 
+def check_parent(path: Path) -> None:
+    """Checks that there is a folder for a file or folder, before the work for it is done.
+
+    Raises:
+        OutputError: there is none.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(f"{path.parent} is not a folder; make it first")
+
+
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a temporary file beside `path`, then renames it into place.
 
