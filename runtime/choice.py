@@ -14,7 +14,14 @@ from pathlib import Path
 
 from ioebss import backends
 from ioebss.backends import AUTO, Backend
-from ioebss.engine_files import FLAVOURS, SUFFIX, EngineManifest, read_engine_manifest
+from ioebss.engine_files import (
+    FLAVOURS,
+    SUFFIX,
+    EngineManifest,
+    Target,
+    check_engine,
+    read_engine_manifest,
+)
 from ioebss.errors import BackendError, EngineMismatchError, ModelError
 from ioebss.manifest import Manifest, check_graph, read_manifest
 from ioebss.precision import (
@@ -76,6 +83,7 @@ def read_model_manifest(model: Path) -> Manifest:
 def open_model(
     model: Path,
     manifest: Manifest,
+    size: int,
     backend: str = AUTO,
     precision: str = AUTO,
     threads: int | None = None,
@@ -85,6 +93,8 @@ def open_model(
     Args:
         model: the ONNX file or engine that is named.
         manifest: its manifest, see `read_model_manifest`.
+        size: longer side of the inputs to come, in pixels. An engine that lies beside the model
+            must take them.
         backend: "auto", or one of `ioebss.backends.BACKENDS`, which is then never replaced.
         precision: one of `ioebss.precision.CHOICES`.
         threads: CPU threads; None takes what IOEBSS_THREADS says, else leaves it to the engine.
@@ -98,7 +108,7 @@ def open_model(
 
     def attempt(name: str, opener: backends.Opener) -> Model:
         try:
-            chosen = _file_for(name, model, manifest, precision)
+            chosen = _file_for(name, model, manifest, size, precision)
             opened = opener(chosen.path, chosen.manifest, threads)
         except ModelError as error:
             if backend != AUTO or name not in FLAVOURS or is_engine(model):
@@ -113,7 +123,7 @@ def open_model(
     return Model(found.backend, found.path, found.manifest, refusals + found.reasons)
 
 
-def _file_for(backend: str, model: Path, manifest: Manifest, precision: str) -> Chosen:
+def _file_for(backend: str, model: Path, manifest: Manifest, size: int, precision: str) -> Chosen:
     """The file that a backend is to load.
 
     Raises:
@@ -123,7 +133,7 @@ def _file_for(backend: str, model: Path, manifest: Manifest, precision: str) -> 
     if backend in FLAVOURS:
         if is_engine(model):
             return _engine_itself(model, manifest, backend)
-        return _engine_beside(model, manifest, backend, precision)
+        return _engine_beside(model, manifest, backend, size, precision)
     if is_engine(model):
         raise BackendError(f"{model.name} is an engine; this runs ONNX files")
     if backend == CPU:
@@ -142,12 +152,14 @@ def _engine_itself(model: Path, manifest: Manifest, flavour: str) -> Chosen:
     return Chosen(model, manifest, f"{model.name}, proof {proof['status']}: {proof['reason']}")
 
 
-def _engine_beside(model: Path, manifest: Manifest, flavour: str, precision: str) -> Chosen:
+def _engine_beside(
+    model: Path, manifest: Manifest, flavour: str, size: int, precision: str
+) -> Chosen:
     """The engine of this flavour that was made from a model and lies beside it.
 
     Raises:
         BackendError: there is none, or it is not to be used.
-        EngineMismatchError: it was made from another model.
+        EngineMismatchError: it was made from another model, or does not take inputs of this size.
         ModelError: its manifest is damaged.
     """
     path = engine_path(model, flavour)
@@ -170,6 +182,8 @@ def _engine_beside(model: Path, manifest: Manifest, flavour: str, precision: str
     proof = engine.proof
     if proof["status"] == "failed":
         raise BackendError(f"{path.name} failed its proof: {proof['reason']}")
+    largest = (1, *(manifest.fixed_size or (size, size)))
+    check_engine(path, engine, Target(flavour, shapes=(largest,)))
     why = f"{path.name} in {engine.precision}, proof {proof['status']}: {proof['reason']}"
     return Chosen(path, engine.model, why)
 

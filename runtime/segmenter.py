@@ -75,7 +75,7 @@ class Segmenter:
         if threads is not None and not 1 <= threads <= MAX_THREADS:
             raise UsageError(f"threads = {threads}; it must be 1 to {MAX_THREADS}")
         self.size = _checked_size(named, size)
-        loaded = open_model(path, named, backend, precision, threads)
+        loaded = open_model(path, named, self.size, backend, precision, threads)
         self._backend = loaded.backend
         self.manifest, self.model, self.reasons = loaded.manifest, loaded.path, loaded.reasons
         self.precision = loaded.manifest.precision

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -247,12 +248,21 @@ def test_engines_and_backends_that_do_not_go_together(machine: Machine) -> None:
 
 def test_an_input_that_the_engine_was_not_built_for(machine: Machine) -> None:
     machine.change(profile=(Profile((1, 64, 64), (1, 64, 64), (1, 64, 64)),))
-    session = Segmenter(machine.model).open(PHOTO)
+    session = Segmenter(machine.engine).open(PHOTO)
     with pytest.raises(
         EngineMismatchError, match=r"wanted is 1x64x96; rebuild it: .*--sizes 64,96"
     ):
         session.click(60, 50)
     assert session.clicks == ()
+
+
+def test_a_size_that_the_engine_beside_the_model_does_not_take(machine: Machine) -> None:
+    segmenter = Segmenter(machine.model, size=112)
+    assert (segmenter.backend, segmenter.model) == ("onnxruntime-cpu", machine.model)
+    assert re.search(r"tensorrt: .* wanted is 1x112x112; rebuild it: ", segmenter.reasons[0])
+    assert segmenter.open(PHOTO).click(60, 50).any()
+    with pytest.raises(EngineMismatchError, match="--sizes 64,96,112"):
+        Segmenter(machine.model, backend="tensorrt", size=112)
 
 
 def test_an_engine_that_fails(machine: Machine) -> None:

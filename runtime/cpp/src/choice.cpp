@@ -49,9 +49,10 @@ bool is_made_from(const EngineManifest &engine, const Manifest &manifest) {
 }
 
 // The manifest of the engine of this flavour that was made from a model and lies beside it. Throws
-// a backend error: there is none, it was made from another model, or it is not to be used.
+// a backend error: there is none, it was made from another model, it does not take inputs of this
+// size, or it is not to be used.
 EngineManifest engine_beside(const std::filesystem::path &model, const Manifest &manifest,
-                             const std::string &flavour) {
+                             const std::string &flavour, std::int64_t size) {
     const std::filesystem::path path = engine_path(model, flavour);
     const std::string own = path.filename().string(), onnx = model.filename().string();
     const std::string command = "ioebss-export " + onnx + " --engine " + flavour + " -o " + own;
@@ -68,6 +69,11 @@ EngineManifest engine_beside(const std::filesystem::path &model, const Manifest 
     if (engine.proof_status == "failed") {
         throw backend_error(own + " failed its proof: " + engine.proof_reason);
     }
+    const auto [height, width] = manifest.fixed_size.value_or(std::pair(size, size));
+    Target target;
+    target.flavour = flavour;
+    target.shape = Shape{1, height, width};
+    check_engine(path, engine, target);
     return engine;
 }
 
@@ -76,12 +82,12 @@ Choice opened(const std::string &name, std::unique_ptr<Backend> backend, const s
     return {name, std::move(backend), why.empty() ? "" : name + ": " + why, std::move(manifest)};
 }
 
-Choice open_engine(const std::filesystem::path &model, const Manifest &manifest,
+Choice open_engine(const std::filesystem::path &model, const Manifest &manifest, std::int64_t size,
                    const std::string &flavour) {
     require_built(flavour);
     if (!is_engine(model)) {
         const std::filesystem::path path = engine_path(model, flavour);
-        EngineManifest engine = engine_beside(model, manifest, flavour);
+        EngineManifest engine = engine_beside(model, manifest, flavour, size);
         const std::string why =
             path.filename().string() + " in " + engine.precision + ", " + proof_of(engine);
         return opened(flavour, open_tensorrt(path, engine), why, engine.model);
@@ -94,10 +100,10 @@ Choice open_engine(const std::filesystem::path &model, const Manifest &manifest,
     return opened(flavour, open_tensorrt(model, engine), why, manifest);
 }
 
-Choice open(const std::filesystem::path &model, const Manifest &manifest, const std::string &name,
-            const EngineOptions &options) {
+Choice open(const std::filesystem::path &model, const Manifest &manifest, std::int64_t size,
+            const std::string &name, const EngineOptions &options) {
     if (is_flavour(name)) {
-        return open_engine(model, manifest, name);
+        return open_engine(model, manifest, size, name);
     }
     if (is_engine(model)) {
         throw backend_error(model.filename().string() + " is an engine; this runs ONNX files");
@@ -131,16 +137,16 @@ std::filesystem::path engine_path(const std::filesystem::path &model, const std:
     return std::filesystem::path(model).replace_extension("." + flavour + kEngineSuffix);
 }
 
-Choice choose(const std::filesystem::path &model, const Manifest &manifest, const std::string &name,
-              const EngineOptions &options) {
+Choice choose(const std::filesystem::path &model, const Manifest &manifest, std::int64_t size,
+              const std::string &name, const EngineOptions &options) {
     check_name(name);
     if (name != kAuto) {
-        return open(model, manifest, name, options);
+        return open(model, manifest, size, name, options);
     }
     std::string log;
     for (const char *backend : kBackends) {
         try {
-            Choice choice = open(model, manifest, backend, options);
+            Choice choice = open(model, manifest, size, backend, options);
             log += choice.log;
             choice.log = log.substr(0, log.find_last_not_of('\n') + 1);
             return choice;

@@ -32,9 +32,11 @@ std::filesystem::path engine_path(const std::filesystem::path &model, const std:
 
 // Loads a model on the engine of this name, or with "auto" on the first that works.
 //   manifest: of the model, see read_model_manifest.
+//   size: longer side of the inputs to come, in pixels. An engine that lies beside the model must
+//     take them.
 // Throws a usage error: unknown name; a backend error: the engine cannot be used here, with "auto"
 // none can; a model error: a file is damaged or does not fit its manifest.
-Choice choose(const std::filesystem::path &model, const Manifest &manifest, const std::string &name,
-              const EngineOptions &options);
+Choice choose(const std::filesystem::path &model, const Manifest &manifest, std::int64_t size,
+              const std::string &name, const EngineOptions &options);
 
 }  // namespace ioebss::core

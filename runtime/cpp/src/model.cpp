@@ -37,7 +37,7 @@ std::shared_ptr<const Model> open_model(const std::string &path, const ModelOpti
                           "; it must be 1 to " + std::to_string(kMaxThreads) +
                           ", or 0 to leave it to the engine");
     }
-    Choice choice = choose(path, named, options.backend, options.engine);
+    Choice choice = choose(path, named, size, options.backend, options.engine);
     const Habits habits{size, options.zoom ? choice.manifest.zoom : std::nullopt, options.flip};
     return std::make_shared<const Model>(Model{std::move(choice), habits});
 }

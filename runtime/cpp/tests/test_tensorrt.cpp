@@ -174,6 +174,9 @@ void check_refusals() {
     Machine failed;
     failed.change("/proof/status", "failed");
     CHECK(refuses(failed.model(), IOEBSS_ERROR_BACKEND, "failed its proof: 100 photographs"));
+    Machine narrow;  // passed over before a click is lost on it
+    narrow.change("/profile/1", {{"min", {1, 8, 8}}, {"opt", {1, 32, 32}}, {"max", {1, 56, 56}}});
+    CHECK(refuses(narrow.model(), IOEBSS_ERROR_BACKEND, "wanted is 1x64x64; rebuild it: "));
     Machine made;
     made.change("/onnx_sha256", std::string(64, 'a'));
     made.change("/model/sha256", std::string(64, 'a'));
