@@ -17,7 +17,7 @@ from ioebss.errors import MissingExtraError, UsageError
 from ioebss.evaluation.convergence_report import Curve, write_convergence
 from ioebss.progress import Progress
 from ioebss.trainer.cli import check_checkpoint_every
-from ioebss.trainer.datasets import open_dataset
+from ioebss.trainer.datasets import described_data, open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
 
 if TYPE_CHECKING:
@@ -76,14 +76,16 @@ def run_convergence(
     progress = progress or Progress(quiet=True)
     folders = list(lists.folders)
     train, val = open_dataset(folders, lists.train), open_dataset(folders, lists.val)
+    described = described_data(folders, [(lists.train, train), (lists.val, val)])
     curves: list[Curve] = []
     for seed in seeds:
         for kind in (WITH, WITHOUT):
             progress.say(f"{kind}, seed {seed}")
             run = out / f"{kind}-{seed}"
             mine = _recipe_of(recipe, kind, seed)
-            names = [path.resolve().name for path in folders]
-            rows = _train(mine, train, val, run, names, progress, device, workers, checkpoint_every)
+            rows = _train(
+                mine, train, val, run, described, progress, device, workers, checkpoint_every
+            )
             curves.append(Curve(kind, seed, rows))
             write_convergence(out, curves)
     return curves
@@ -101,7 +103,7 @@ def _train(
     train: SceneDataset,
     val: SceneDataset,
     run: Path,
-    names: list[str],
+    data: list[str],
     progress: Progress,
     device: str,
     workers: int,
@@ -113,7 +115,7 @@ def _train(
     from ioebss.trainer.run_folder import locked
 
     with world(device) as here, locked(run):
-        trainer = Trainer(recipe, train, val, run, here, progress, names, checkpoint_every, workers)
+        trainer = Trainer(recipe, train, val, run, here, progress, data, checkpoint_every, workers)
         trainer.run()
     step = trainer.iterations_per_epoch
     return [row | {"iteration": row["epoch"] * step} for row in trainer.rows]

@@ -110,12 +110,13 @@ def _train(arguments: argparse.Namespace) -> None:
             f'training needs more than the runtime ({error}); pip install "ioebss[train]"'
         ) from None
     from ioebss.progress import Progress
-    from ioebss.trainer.datasets import open_dataset
+    from ioebss.trainer.datasets import described_data, open_dataset
     from ioebss.trainer.datasets.cache import cache_budget, cached
     from ioebss.trainer.datasets.scene import JoinedDataset, RepeatedDataset
 
     recipe = load_recipe(arguments.recipe, arguments.overrides)
-    splits = [_split(text) for text in arguments.train_split or ["train"]]
+    names = arguments.train_split or ["train"]
+    splits = [_split(name) for name in names]
     if arguments.no_label_loss:
         recipe = without_label_loss(recipe)
     with world(arguments.device) as here:
@@ -127,6 +128,7 @@ def _train(arguments: argparse.Namespace) -> None:
             for _ in range(len(part))
         ]
         val = open_dataset(arguments.data, arguments.val_split)
+        described = [*zip(names, lists, strict=True), (arguments.val_split, val)]
         train = cached(JoinedDataset(lists), cache_budget(arguments.cache_gb), progress)
         with locked(arguments.out) if here.first else nullcontext():
             trainer = Trainer(
@@ -136,7 +138,7 @@ def _train(arguments: argparse.Namespace) -> None:
                 arguments.out,
                 here,
                 progress,
-                [path.resolve().name for path in arguments.data],
+                described_data(arguments.data, described),
                 arguments.checkpoint_every,
                 arguments.workers,
                 arguments.start,

@@ -59,7 +59,8 @@ class Trainer:
         train, val: scenes to learn from and to validate on.
         folder: where checkpoints and the log go; resumed if it holds a checkpoint.
         world: this process among all.
-        data_names: names of the data sets, recorded with the weights.
+        data: what it learns from, in words (`ioebss.trainer.datasets.described_data`); recorded
+            with the weights, and the same when resuming.
         checkpoint_every: seconds between checkpoints within an epoch.
         workers: processes that make samples; 0 makes them in this one.
         start: folder of a run, or an exported .onnx, whose weights this one begins with; does not
@@ -78,13 +79,13 @@ class Trainer:
         folder: Path,
         world: World,
         progress: Progress,
-        data_names: list[str],
+        data: list[str],
         checkpoint_every: float = 120.0,
         workers: int = 1,
         start: Path | None = None,
     ) -> None:
         self.recipe, self.train_scenes, self.folder = recipe, train, folder
-        self.world, self.progress, self.data_names = world, progress, data_names
+        self.world, self.progress, self.data = world, progress, data
         self.checkpoint_every, self.workers = checkpoint_every, workers
         self.targets = validation_targets(val, recipe, world)
         if not world.total(torch.tensor(len(self.targets))).item():
@@ -328,7 +329,7 @@ class Trainer:
         state = {
             "recipe": asdict(self.recipe),
             "start": self.start,
-            "data": self.data_names,
+            "data": self.data,
             "photos_seen": self.epoch * self.iterations_per_epoch * self.photos_per_iteration,
             "updates": self.updates,
             "validation": row,
@@ -346,7 +347,7 @@ class Trainer:
             state = {
                 "recipe": asdict(self.recipe),
                 "start": self.start,
-                "data": self.data_names,
+                "data": self.data,
                 "epoch": self.epoch,
                 "iteration": self.iteration,
                 "updates": self.updates,
@@ -421,10 +422,10 @@ class Trainer:
                 f"{self.folder} holds a run of another recipe; take another --out, or the same "
                 "recipe and overrides (only optimisation.epochs may differ)"
             )
-        if state["data"] != self.data_names:
+        if state["data"] != self.data:
             raise UsageError(  # the weights would be said to come of the last data alone
                 f"{self.folder} holds a run on {', '.join(state['data'])}; go on with the same "
-                "--data, or take another --out and --start with this run"
+                "--data and lists, or take another --out and --start with this run"
             )
         if state["processes"] != self.world.size and state["iteration"]:
             raise UsageError(

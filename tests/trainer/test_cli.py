@@ -129,6 +129,24 @@ def test_a_start_that_does_not_fit_is_one_line(refused: Refused, tmp_path: Path,
     assert not list((tmp_path / "run").glob("*.json"))
 
 
+def test_a_run_goes_on_with_the_lists_that_it_began_with(
+    call: Callable[..., subprocess.CompletedProcess[str]], refused: Refused, tmp_path: Path
+) -> None:
+    recipe, data, run = (tmp_path / name for name in ("tiny.toml", "data", "run"))
+    files = ("--recipe", recipe, "--data", data, "--out", run, "--device", "cpu")
+    once = ("--set", "optimisation.epochs=1")
+    assert call("ioebss-train", *files, *once).returncode == 0
+    began = "run holds a run on data, train (6 photos), val (2 photos); go on with the same --data"
+    code, line = refused("--val-split", "train", said=True)
+    assert code == 2 and began in line
+    code, line = refused("--train-split", "train:2", said=True)
+    assert code == 2 and began in line
+    names = data / "ImageSets" / "Segmentation" / "train.txt"
+    names.write_text("".join(names.read_text().splitlines(keepends=True)[:5]))
+    code, line = refused(said=True)
+    assert code == 2 and began in line
+
+
 @pytest.mark.parametrize(
     ("splits", "train_weight", "val_weight"),
     [

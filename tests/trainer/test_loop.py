@@ -193,7 +193,9 @@ def test_a_run_goes_on_with_its_own_data_only(
     make_trainer(recipe).run()
     here, quiet = World(0, 1, torch.device("cpu")), Progress(quiet=True)
     others = drawn_scenes(6), drawn_scenes(2)
-    with pytest.raises(UsageError, match="run holds a run on drawn; go on with the same --data"):
+    with pytest.raises(
+        UsageError, match="run holds a run on drawn; go on with the same --data and lists"
+    ):
         Trainer(recipe, *others, tmp_path / "run", here, quiet, ["painted"], workers=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ioebss.errors import DataError
@@ -31,6 +32,16 @@ def open_dataset(roots: list[Path], split: str) -> SceneDataset:
     """
     parts = [_open_one(root, split) for root in roots]
     return parts[0] if len(parts) == 1 else JoinedDataset(parts)
+
+
+def described_data(roots: list[Path], lists: Sequence[tuple[str, SceneDataset]]) -> list[str]:
+    """What a run learns from, for its records: the folders' names, then its lists.
+
+    Args:
+        lists: each with its name, those to learn from first, the one to validate on last.
+    """
+    counts = (f"{name} ({len(part)} photos)" for name, part in lists)
+    return [*(root.resolve().name for root in roots), *counts]
 
 
 def _open_one(root: Path, split: str) -> SceneDataset:
