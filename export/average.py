@@ -1,104 +1,16 @@
-"""The average of two exported models: `python -m ioebss.export.average A.onnx B.onnx -o OUT.onnx`.
-
-What a training began with and what it ended with, or the ends of two that began alike, often lie in
-one valley of the loss, and the mean of their weights does better than either (Wortsman et al. 2022,
-"Model soups"). Batch normalisation is folded already, so that nothing has to be measured anew.
-Whether it is better only a measurement tells: `ioebss-bench`.
-"""
+"""`python -m ioebss.export.average A.onnx B.onnx -o OUT.onnx`: the mean of two exported models."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import onnx
-from onnx import numpy_helper
-
-from ioebss.calibration.graph_parts import read_graph
 from ioebss.command import run_command
-from ioebss.errors import ModelError, UsageError
-from ioebss.export.fp16 import float32_manifest
-from ioebss.export.naming import check_model_output
-from ioebss.export.placing import put_in_place
-from ioebss.manifest import sha256_of
+from ioebss.errors import MissingExtraError
 
 SHARE = 0.5
-SAME = (
-    "architecture",
-    "channels",
-    "planes",
-    "click_radius",
-    "size_multiple",
-    "fixed_size",
-    "opset",
-)
-
-
-def average(
-    first: Path, second: Path, output: Path, share: float = SHARE, command: str = ""
-) -> None:
-    """Writes the weighted mean of two models and its manifest: the second's, with what it is of.
-
-    Args:
-        first, second: float32 ONNX files of one network, with their manifests.
-        output: the ONNX file to write.
-        share: of the second, 0..1.
-        command: as it was typed.
-
-    Raises:
-        UsageError: a model is not float32 or is the output itself, or a share out of range.
-        ModelError: a file cannot be read, or the two are not the same network.
-        OutputError: the files cannot be written.
-    """
-    check_model_output(output)
-    if not 0 <= share <= 1:
-        raise UsageError(f"--share {share}: it must be 0 to 1")
-    manifests = [float32_manifest(path, output) for path in (first, second)]
-    for key in SAME:
-        values = [getattr(manifest, key) for manifest in manifests]
-        if values[0] != values[1]:
-            raise ModelError(f"{first} and {second} differ in {key}: {values[0]}, {values[1]}")
-    graph, other = read_graph(first), read_graph(second)
-    _average_constants(graph, other, share, f"{first} and {second} are not the same network")
-    mixed = [
-        {"name": m.name, "sha256": m.sha256, "share": s, "training": m.training}
-        for m, s in zip(manifests, (1 - share, share), strict=True)
-    ]
-    with tempfile.TemporaryDirectory(prefix="ioebss-average-") as folder:
-        path = Path(folder) / output.name
-        onnx.save(graph, path)
-        manifest = replace(
-            manifests[1],
-            sha256=sha256_of(path),
-            training={"averaged": mixed},
-            metrics=[],
-            command=command,
-        )
-        put_in_place([(path, manifest, output)])
-
-
-def _average_constants(
-    graph: onnx.ModelProto, other: onnx.ModelProto, share: float, refusal: str
-) -> None:
-    nodes = [[n.SerializeToString() for n in g.graph.node] for g in (graph, other)]
-    constants = {c.name: numpy_helper.to_array(c) for c in other.graph.initializer}
-    if nodes[0] != nodes[1] or {c.name for c in graph.graph.initializer} != constants.keys():
-        raise ModelError(refusal)
-    for constant in graph.graph.initializer:
-        mine, theirs = numpy_helper.to_array(constant), constants[constant.name]
-        if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
-            raise ModelError(f"{refusal}: {constant.name}")
-        if np.array_equal(mine, theirs):
-            continue
-        if mine.dtype != np.float32:
-            raise ModelError(f"{refusal}: {constant.name}")
-        mean = np.asarray((1 - share) * mine + share * theirs, np.float32)
-        constant.CopyFrom(numpy_helper.from_array(mean, constant.name))
 
 
 def main() -> None:
@@ -115,6 +27,12 @@ def main() -> None:
 
 
 def _average(arguments: argparse.Namespace) -> None:
+    try:
+        from ioebss.export.mean_model import average
+    except ImportError as error:
+        raise MissingExtraError(
+            f'averaging needs more than the runtime ({error}); pip install "ioebss[export]"'
+        ) from None
     words = ["python", "-m", "ioebss.export.average", *sys.argv[1:]]
     average(arguments.first, arguments.second, arguments.output, arguments.share, shlex.join(words))
     print(arguments.output)

@@ -15,7 +15,7 @@ from ioebss.calibration.samples import PER_PHOTO, Recorder
 from ioebss.errors import ModelError
 from ioebss.export.masks import CLICKS, planned_steps
 from ioebss.export.pair import Pair
-from ioebss.export.photographs import Photographs
+from ioebss.export.photographs import Photograph, Photographs
 
 PHOTOS = 10
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
@@ -48,15 +48,14 @@ class ValueDifferences:
 
 def record_inputs(pair: Pair, photographs: Photographs) -> list[Inputs]:
     """Inputs of sessions that the reference plays: on each of at most `PHOTOS` photos the first,
-    one in between, and the last. float32 (1, C, H, W) each.
+    one in between, and the last. float32 (1, C, H, W) each; none if no photo has an object.
 
     Raises:
         DataError, ImageError: a photo cannot be read.
     """
     found = []
-    for photograph in photographs.at_most(PHOTOS):
-        if photograph is None:
-            continue
+    # Where those at even distances happen to have no object, the first that have one.
+    for photograph in _clickable(photographs.at_most(PHOTOS)) or _clickable(photographs):
         recorder = Recorder(pair.reference.backend)
         session = pair.open(recorder, photograph.image)
         for _ in islice(planned_steps(session, photograph), CLICKS):
@@ -65,6 +64,11 @@ def record_inputs(pair: Pair, photographs: Photographs) -> list[Inputs]:
         places = np.linspace(0, len(recorder.inputs) - 1, count).astype(int)
         found += [recorder.inputs[place] for place in places]
     return found
+
+
+def _clickable(photographs: Photographs) -> list[Photograph]:
+    """The first `PHOTOS` that have an object, as far as there are so many."""
+    return list(islice((found for found in photographs if found is not None), PHOTOS))
 
 
 def compare_values(

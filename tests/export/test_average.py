@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from onnx import numpy_helper
 
 from ioebss.errors import ModelError, UsageError
-from ioebss.export.average import average
+from ioebss.export import mean_model
+from ioebss.export.average import main as average_command
+from ioebss.export.mean_model import average
 from ioebss.manifest import read_manifest, sha256_of, write_manifest
 
 
@@ -60,18 +63,18 @@ def test_other_networks_are_refused(
     other = pair[1].rename(tmp_path / "kept.onnx")
     pair[1].with_suffix(".json").rename(tmp_path / "kept.json")
     with pytest.raises(ModelError, match="differ in channels"):
-        average(other, make_model(channels=5), output)
+        average(other, make_model(channels=5), output, 0.5)
     distances = make_model()
     write_manifest(replace(read_manifest(distances), planes="distances"), distances)
     with pytest.raises(ModelError, match="differ in planes: discs, distances"):
-        average(other, distances, output)
+        average(other, distances, output, 0.5)
     first = make_model()
     graph = onnx.load(first)
     graph.graph.node[0].name = "another"
     onnx.save(graph, first)
     write_manifest(replace(read_manifest(first), sha256=sha256_of(first)), first)
     with pytest.raises(ModelError, match="not the same network"):
-        average(first, other, output)
+        average(first, other, output, 0.5)
     assert not output.exists()
 
 
@@ -79,4 +82,16 @@ def test_what_makes_no_sense_is_refused(pair: tuple[Path, Path], tmp_path: Path)
     with pytest.raises(UsageError, match="must be 0 to 1"):
         average(*pair, tmp_path / "mean.onnx", 1.5)
     with pytest.raises(UsageError, match="is the float32 model itself"):
-        average(*pair, pair[0])
+        average(*pair, pair[0], 0.5)
+
+
+def test_without_onnx_the_extra_is_named(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, mean_model.__name__)
+    monkeypatch.setattr("sys.argv", ["average", *map(str, pair), "-o", str(tmp_path / "mean.onnx")])
+    with pytest.raises(SystemExit) as caught:
+        average_command()
+    assert caught.value.code == 1
+    assert 'pip install "ioebss[export]"' in capsys.readouterr().err

@@ -36,6 +36,7 @@ from ioebss.export.photographs import SEED, Alone, WithObjects, photo_paths, see
 from ioebss.export.proof import LIMITS, Limits, Proof, Stage, Subject, table
 from ioebss.export.proof_cli import proof_parser, prove_command
 from ioebss.export.prove import Request, prove, prove_or_refuse
+from ioebss.export.values import PHOTOS
 from ioebss.manifest import Manifest, read_manifest, sha256_of, write_manifest
 from ioebss.progress import Progress
 from ioebss.robot import steps
@@ -223,6 +224,15 @@ def test_each_model_clicks_at_its_own_errors(pair: Callable[..., tuple[Path, Pat
             ]
             assert found == pytest.approx(expected[: len(found)])
             assert len(found) == 20 or (len(found) >= CLICKS and max(found) >= 0.9)
+
+
+def test_the_only_photo_with_an_object_is_found(pair: Callable[..., tuple[Path, Path]]) -> None:
+    scenes = Scenes()
+    small, _, empty = scenes.scenes
+    scenes.scenes = [*[empty] * 9, small, empty]  # not one of ten at even distances
+    assert all(found is None for found in WithObjects(scenes).at_most(PHOTOS))
+    proof = prove(Request(*pair(), WithObjects(scenes)), QUIET)
+    assert proof.status == "passed" and proof.values is not None and proof.values.inputs > 0
 
 
 def test_clicks_to_an_iou_by_hand() -> None:
