@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from ioebss.progress import Progress
+from ioebss.trainer.datasets.free_memory import free_memory
 from ioebss.trainer.datasets.scene import Scene, SceneDataset
 
 ESTIMATE_FROM = 32  # scenes read to estimate the size of all
@@ -33,10 +33,9 @@ def cache_budget(gigabytes: float) -> int:
     """Bytes that one process may cache: its share of `gigabytes`, at most half of what is free."""
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     budget = gigabytes * 1e9
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        budget = min(budget, 1024 * float(lines["MemAvailable"].split()[0]) / 2)
+    free = free_memory()
+    if free is not None:
+        budget = min(budget, free / 2)
     return int(budget / processes)
 
 
