@@ -16,9 +16,9 @@ from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
 from ioebss.evaluation.convergence_report import Curve, write_convergence
 from ioebss.progress import Progress
-from ioebss.trainer.cli import check_checkpoint_every
 from ioebss.trainer.datasets import described_data, open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
+from ioebss.trainer.options import add_training_options, check_training_options
 
 if TYPE_CHECKING:
     from ioebss.trainer.recipe import Recipe
@@ -134,41 +134,18 @@ def main() -> None:
 
 def add_convergence_options(parser: argparse.ArgumentParser) -> None:
     """The options of the command, for `ioebss-bench` too."""
-    parser.add_argument(
-        "--data",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="DIR",
-        help="folder of photos and masks, as for ioebss-train; repeatable",
-    )
+    add_training_options(parser, RECIPE)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of results")
-    parser.add_argument("--recipe", default=RECIPE, help="as for ioebss-train (%(default)s)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a value of the recipe; repeatable",
-    )
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=list(SEEDS), metavar="N", help="(0 1 2)"
     )
     parser.add_argument("--train-split", default="train", metavar="LIST", help="(%(default)s)")
     parser.add_argument("--val-split", default="val", metavar="LIST", help="(%(default)s)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--workers", type=int, default=1, help="processes that make samples (1)")
-    parser.add_argument(
-        "--checkpoint-every", type=float, default=120.0, metavar="SECONDS", help="(%(default)s)"
-    )
 
 
 def convergence_command(arguments: argparse.Namespace) -> None:
     """Runs the command; see `run_convergence`."""
-    if arguments.workers < 0:
-        raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
-    check_checkpoint_every(arguments.checkpoint_every)
+    check_training_options(arguments)
     try:
         from ioebss.trainer.recipe import load_recipe
     except ImportError as error:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from contextlib import nullcontext
 from pathlib import Path
 
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
+from ioebss.trainer.options import add_training_options, check_training_options
 from ioebss.trainer.run_folder import locked
 
 MAX_WEIGHT = 1000  # of a list
@@ -23,19 +23,7 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ioebss-train", description=DESCRIPTION)
-    parser.add_argument(
-        "--recipe",
-        default="default",
-        help='"default", "paper", "dios", "convergence", or the path of a .toml file',
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="DIR",
-        help="folder of photos and masks: VOC layout, SBD, COCO, or images/ and masks/; repeatable",
-    )
+    add_training_options(parser, "default")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--train-split",
@@ -50,22 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RUN|MODEL.onnx",
         help="begin with the weights of another run, or of an exported model, of the same network",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a value of the recipe, e.g. optimisation.batch=8; repeatable",
-    )
     parser.add_argument("--no-label-loss", action="store_true", help="train without Label Loss")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=min(8, max(1, (os.cpu_count() or 1) - 1)),
-        help="processes that make samples (%(default)s)",
-    )
     parser.add_argument(
         "--cache-gb",
         type=float,
@@ -73,30 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         help="keep decoded photos in memory if they fit in so many GB (%(default)s), shared by the "
         "processes of a machine, and in half of what is free; 0 never",
     )
-    parser.add_argument(
-        "--checkpoint-every",
-        type=float,
-        default=120.0,
-        metavar="SECONDS",
-        help="time between checkpoints (%(default)s)",
-    )
     return parser
 
 
-def check_checkpoint_every(seconds: float) -> None:
-    """Refuses what is no time between checkpoints; 0 makes one after every iteration.
-
-    Raises:
-        UsageError: it is negative, or no number.
-    """
-    if not seconds >= 0:
-        raise UsageError(f"--checkpoint-every {seconds}: give seconds, 0 or more")
-
-
 def _train(arguments: argparse.Namespace) -> None:
-    if arguments.workers < 0:
-        raise UsageError(f"--workers {arguments.workers}: it must be 0 or more")
-    check_checkpoint_every(arguments.checkpoint_every)
+    check_training_options(arguments)
     if not 0 <= arguments.cache_gb < math.inf:
         raise UsageError(f"--cache-gb {arguments.cache_gb}: it must be a number from 0")
     try:
