@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ioebss.clicks import Click
 from ioebss.rle import box
 from ioebss.serving.masks import Format, encode_mask
 from ioebss.serving.sessions import Entry, Snapshot
@@ -27,7 +29,8 @@ def state(entry: Entry, snapshot: Snapshot) -> dict[str, Any]:
         "id": entry.id,
         **_size_and_clicks(snapshot),
         "can_undo": bool(snapshot.clicks),
-        "can_redo": snapshot.undone > 0,
+        "can_redo": bool(snapshot.undone),
+        "undone": _listed(snapshot.undone),
         "started": bool(snapshot.start),
     }
 
@@ -49,5 +52,8 @@ def answer(change: Change, backend: str, kind: Format) -> dict[str, Any]:
 
 def _size_and_clicks(snapshot: Snapshot) -> dict[str, Any]:
     height, width = snapshot.mask.shape
-    clicks = [{"x": c.x, "y": c.y, "label": c.label} for c in snapshot.clicks]
-    return {"width": width, "height": height, "clicks": clicks}
+    return {"width": width, "height": height, "clicks": _listed(snapshot.clicks)}
+
+
+def _listed(clicks: Iterable[Click]) -> list[dict[str, int]]:
+    return [{"x": click.x, "y": click.y, "label": click.label} for click in clicks]

@@ -22,7 +22,7 @@ class ClickBody(BaseModel):
 
 
 class SetClick(BaseModel):
-    """A click in force."""
+    """A click, in force or undone."""
 
     x: int
     y: int
@@ -30,7 +30,7 @@ class SetClick(BaseModel):
 
 
 class State(BaseModel):
-    """A session."""
+    """A session. `undone` holds the clicks that redo sets again, the next at the end."""
 
     id: str
     width: int
@@ -38,6 +38,7 @@ class State(BaseModel):
     clicks: list[SetClick]
     can_undo: bool
     can_redo: bool
+    undone: list[SetClick]
     started: bool
 
 

@@ -168,7 +168,7 @@ class Service:
             begun = time.perf_counter()
             found = await self.network.run_steps(client, replay_steps(session, valid, mask))
             took = _milliseconds(begun)
-            change = Change(Snapshot(tuple(valid), 0, start or b"", found), 0, 0, took, 0)
+            change = Change(Snapshot(tuple(valid), (), start or b"", found), 0, 0, took, 0)
             return await self._encoded(lambda: self._answer(change, kind))
 
     async def result(self, name: str, kind: str) -> bytes:
@@ -251,7 +251,7 @@ def _changed(
         mask = session.mask
     if start is None:
         start = entry.latest.start
-    entry.latest = Snapshot(session.clicks, len(session.undone), start, mask)
+    entry.latest = Snapshot(session.clicks, session.undone, start, mask)
     timing = session.timing
     if timing is before:  # the network did not run
         return Change(entry.latest, queue, 0.0, 0.0, _milliseconds(begun))

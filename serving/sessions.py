@@ -42,13 +42,13 @@ class Snapshot:
 
     Attributes:
         clicks: in force, in photo pixels.
-        undone: number of clicks that can be set again.
+        undone: clicks that can be set again, the next at the end.
         start: the mask that it started from, a PNG; empty if there was none.
         mask: bool (H, W).
     """
 
     clicks: tuple[Click, ...]
-    undone: int
+    undone: tuple[Click, ...]
     start: bytes
     mask: NDArray[np.bool_]
 
@@ -68,7 +68,7 @@ class Entry:
         self.id = prefix + secrets.token_urlsafe(16)
         self.session, self.photo = session, photo
         empty = np.zeros((session.height, session.width), bool)
-        self.latest = Snapshot((), 0, b"", empty)
+        self.latest = Snapshot((), (), b"", empty)
         self._network_side = network_side
         self.used = 0.0
         self.users = 0
@@ -77,7 +77,7 @@ class Entry:
     @property
     def bytes(self) -> int:
         """What it holds."""
-        clicks = len(self.latest.clicks) + self.latest.undone
+        clicks = len(self.latest.clicks) + len(self.latest.undone)
         given = len(self.photo.data) + len(self.latest.start)
         return given + session_bytes(self.session, self._network_side, clicks)
 

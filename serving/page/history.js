@@ -37,15 +37,22 @@ export function replay(history, startMask) {
 /** The history after an answer: as expected, unless somebody else clicked too, in another tab. */
 export function settled(expected, answer) {
   if (!answer.clicks || matches(expected, answer)) return expected;
-  return { clicks: answer.clicks, undone: [], started: answer.started };
+  return historyOf(answer);
 }
 
-/** Whether the service's state is this history; what redo would set the service does not tell. */
+/** The history of a session as the service describes it. */
+export function historyOf({ clicks, undone, started }) {
+  return { clicks, undone, started };
+}
+
+/** Whether the service's state is this history. */
 export function matches(history, state) {
   const same = (a, b) => a.x === b.x && a.y === b.y && a.label === b.label;
+  const equal = (one, other) =>
+    one.length === other.length && one.every((click, index) => same(click, other[index]));
   return (
     state.started === history.started &&
-    state.clicks.length === history.clicks.length &&
-    state.clicks.every((click, index) => same(click, history.clicks[index]))
+    equal(state.clicks, history.clicks) &&
+    equal(state.undone, history.undone)
   );
 }

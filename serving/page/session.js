@@ -1,7 +1,7 @@
 // One photo being clicked on. Actions are shown at once, sent one after another, and their answers
 // drawn by number: an answer older than what is drawn is dropped.
 
-import { EMPTY, apply, matches, replay, settled } from "./history.js";
+import { EMPTY, apply, historyOf, matches, replay, settled } from "./history.js";
 
 const FIRST_PAUSE = 1; // seconds before a request that found no service is sent again
 const LONGEST_PAUSE = 8;
@@ -47,7 +47,7 @@ export class PhotoSession {
   /** Takes over the state of a session that the service has (`id` is set). Its mask comes later,
    * unless a click is faster. */
   async join(state) {
-    this.history = { clicks: state.clicks, undone: [], started: state.started };
+    this.history = historyOf(state);
     this.events.changed();
     if (state.clicks.length || state.started) await this.#look(0);
   }

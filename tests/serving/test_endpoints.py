@@ -130,8 +130,12 @@ def test_state_photo_and_delete(served: Any, cat: bytes) -> None:
         "clicks": [{"x": 230, "y": 110, "label": 1}],
         "can_undo": True,
         "can_redo": False,
+        "undone": [],
         "started": False,
     }
+    for change, listed in (("undo", [{"x": 230, "y": 110, "label": 1}]), ("redo", [])):
+        answer = served.client.post(f"{path}/{change}?mask=none").json()
+        assert answer["undone"] == served.client.get(path).json()["undone"] == listed
     photo = served.client.get(f"{path}/photo")
     assert photo.content == cat and photo.headers["content-type"] == "image/jpeg"
     gone = served.client.delete(path)

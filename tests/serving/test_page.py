@@ -214,6 +214,26 @@ def test_the_mask_of_a_joined_session_does_not_overwrite_a_newer_one(
     assert share(masks[2]) in screen.status()
 
 
+def test_what_was_undone_is_set_again_after_a_reload(
+    open_cat: Open, masks: list[np.ndarray]
+) -> None:
+    screen = open_cat()
+    page = screen.page
+    for x, y, _ in CAT[:2]:
+        screen.click(x, y)
+    for _ in range(2):
+        page.click("#undo")
+    screen.settled()
+    page.reload()
+    screen = Screen(page)
+    expect(page.locator("#redo")).to_be_enabled()
+    for mask in masks[1:3]:
+        page.click("#redo")
+        screen.settled()
+        assert share(mask) in screen.status()
+    expect(page.locator("#redo")).to_be_disabled()
+
+
 def test_a_session_that_expired_is_opened_again_with_its_clicks(
     open_cat: Open, address: str, masks: list[np.ndarray]
 ) -> None:

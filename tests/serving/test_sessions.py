@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ioebss import Segmenter
+from ioebss.clicks import Click
 from ioebss.serving.errors import ServiceError
 from ioebss.serving.sessions import Entry, Photo, Sessions
 from ioebss.serving.settings import Settings
@@ -86,7 +87,7 @@ def test_a_session_that_grows_makes_others_go(segmenter: Segmenter) -> None:
         sessions.add(one)
     with sessions.using(entries[1].id) as used:
         before = used.bytes
-        used.latest = replace(used.latest, undone=1)
+        used.latest = replace(used.latest, undone=(Click(3, 4, 1),))
         assert used.bytes == before + 4 * segmenter.size**2
         sessions.settle()
     assert names(sessions, entries) == [1]
