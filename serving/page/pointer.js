@@ -65,6 +65,7 @@ export function listenToPointers(element, view, actions) {
     fingers.delete(event.pointerId);
     if (finger && gesture === "tap" && event.type === "pointerup") click(finger.start, null);
     if (!fingers.size) gesture = null;
+    else if (gesture === "pinch" && fingers.size === 1) gesture = "pan"; // the one that stays
   };
   element.addEventListener("pointerup", lift);
   element.addEventListener("pointercancel", lift);
