@@ -44,7 +44,7 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     add_data(parser)
-    parser.add_argument("--split", default="test_voc", help="list to measure on (%(default)s)")
+    parser.add_argument("--split", default="val", help="list to measure on (%(default)s)")
     add_methods(parser)
     add_out(parser)
     add_jobs(parser)
@@ -64,9 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-area",
         type=int,
-        default=MIN_AREA,
         metavar="PIXELS",
-        help="leave smaller objects out (%(default)s)",
+        help=f"leave smaller objects out ({MIN_AREA})",
     )
     parser.add_argument(
         "--one-a-photo", action="store_true", help="the largest object of each photo only"
@@ -96,6 +95,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Measures, prints, writes and draws."""
     pointing = Pointing(arguments.protocol, arguments.clicks, arguments.seed)
     check_positive(arguments, "limit", "per_class", "min_area", "side", "jobs", "threads")
+    if arguments.instances and (arguments.one_a_photo or arguments.min_area):
+        raise UsageError("--instances says which objects: leave --one-a-photo and --min-area out")
     candidates = candidates_of(arguments, arguments.size)
     if arguments.record:
         _check_recordable(candidates)
@@ -128,7 +129,7 @@ def _instances(arguments: argparse.Namespace, progress: Progress) -> list[Instan
     dataset = open_dataset(arguments.data, arguments.split)
     if arguments.instances:
         return read_instances(arguments.instances)
-    instances = list_instances(dataset, arguments.min_area, progress)
+    instances = list_instances(dataset, arguments.min_area or MIN_AREA, progress)
     if arguments.one_a_photo:
         instances = one_of_each_photo(instances)
     if arguments.per_class:

@@ -40,17 +40,19 @@ def choose_cases(measurements: Sequence[Measurement], each: int = EACH) -> list[
     worst to best; none twice.
 
     Args:
-        each: at most so many of each kind.
+        each: at most so many of each kind, and at most a third of all: the best of few is not
+            among the worst.
     """
     ranked = sorted(measurements, key=_score)
     count = len(ranked)
+    each = min(each, max(1, count // 3))
     middle = max(0, (count - each) // 2)
     places = {
         "worst": range(min(each, count)),
         "middle": range(middle, min(middle + each, count)),
         "best": range(max(0, count - each), count),
     }
-    kinds = {place: kind for kind in ("middle", "best", "worst") for place in places[kind]}
+    kinds = {place: kind for kind in ("middle", "worst", "best") for place in places[kind]}
     return [Case(kinds[place], ranked[place]) for place in sorted(kinds)]
 
 

@@ -35,11 +35,11 @@ SEEN = frozenset(
 
 
 def by_familiarity(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:
-    """Measurements of the 20 seen and the 60 unseen classes apart; empty where the data set names
-    no classes. Objects without a class are in neither."""
+    """Measurements of the 20 seen and the 60 unseen classes apart; empty where there are not both,
+    as in a data set that names no classes, or its own. Objects without a class are in neither."""
     named = [m for m in measurements if m.instance.category]
     parts = {
         "seen classes": [m for m in named if m.instance.category in SEEN],
         "unseen classes": [m for m in named if m.instance.category not in SEEN],
     }
-    return {name: part for name, part in parts.items() if part}
+    return parts if all(parts.values()) else {}

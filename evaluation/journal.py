@@ -57,8 +57,10 @@ class Journal:
         Raises:
             OutputError: it cannot be written, the disk is full for example.
         """
-        self._append(row_of(measurement))
-        self.measurements[measurement.instance] = measurement
+        row = row_of(measurement)
+        self._append(row)
+        # As a run that is resumed reads it, with its digits: both sum up the same.
+        self.measurements[measurement.instance] = measurement_of(row)
 
     def __enter__(self) -> Journal:
         try:

@@ -28,8 +28,8 @@ def draw_methods(
     progress: Progress,
     rows: int = ROWS,
 ) -> None:
-    """Draws masks after `CLICKS` clicks on evenly spread objects. The clicks are made again to get
-    the masks; the IoU is that of the mask that is drawn.
+    """Draws masks after `CLICKS` clicks, or all if fewer were allowed, on evenly spread objects.
+    The clicks are made again to get the masks; the IoU is that of the mask that is drawn.
 
     Args:
         path: the picture to write, e.g. a PNG.
@@ -50,8 +50,10 @@ def draw_methods(
         figsize=(2.2 * (1 + len(methods)), 1.9 * len(instances) + 0.6), layout="constrained"
     )
     FigureCanvasAgg(figure)
+    allowed = min(len(m.course.ious) for one in measured.values() for m in one.values())
+    shown = min(CLICKS, allowed)
     figure.suptitle(
-        f"{title}: after {CLICKS} clicks\n"
+        f"{title}: after {shown} click{'s' * (shown > 1)}\n"
         "yellow: truth; blue: mask; dots: clicks on (green), off (red)"
     )
     grid = figure.subplots(len(instances), 1 + len(methods), squeeze=False)
@@ -66,7 +68,7 @@ def draw_methods(
         method = open_method()
         for row, (instance, scene) in enumerate(zip(instances, scenes, strict=True)):
             course = measured[name][instance].course
-            clicks = course.clicks[:CLICKS]
+            clicks = course.clicks[:shown]
             mask = masks_along(method, scene.image, clicks)[-1]
             truth, valid = masks_of(scene, instance.label)
             grid[row][column].imshow(paint(scene.image, truth, mask, clicks))

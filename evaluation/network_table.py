@@ -68,6 +68,7 @@ def _row(name: str, model: Mapping[str, Any], summary: Summary) -> list[str]:
     reduced = ", reduced" if training["reduced"] else ""
     if reduced:
         of_paper = ""
+    noc_of_paper = paper.NOC_85.get(of_paper) if summary.max_clicks == paper.MAX_CLICKS else None
     return [
         NETWORKS[model["architecture"]] + reduced,
         "yes" if with_loss else "no",
@@ -77,7 +78,7 @@ def _row(name: str, model: Mapping[str, Any], summary: Summary) -> list[str]:
         mean_at(summary.mean_iou, 20),
         paper.known(paper.MEAN_IOU_20.get(of_paper), 3),
         bounded(summary.targets[0.85].noc, 2),
-        paper.known(paper.NOC_85.get(of_paper), 2),
+        paper.known(noc_of_paper, 2),
         bounded(summary.targets[0.9].noc, 2),
         mean_at(summary.pixel_accuracy, 10),
         paper.known(paper.PIXEL_ACCURACY_10.get(of_paper), 3),

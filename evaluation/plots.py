@@ -65,7 +65,8 @@ def plot_methods(path: Path, measured: Mapping[str, Sequence[Measurement]], titl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    height = max(5, 0.25 * len(measured))  # of the legend, a line for each method
+    figure = Figure(figsize=(8, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     colours = colormaps["tab20"](range(20))
@@ -73,7 +74,7 @@ def plot_methods(path: Path, measured: Mapping[str, Sequence[Measurement]], titl
         ious = np.array([m.course.ious for m in measurements])
         means = [estimate(column) for column in ious.T]
         clicks = np.arange(1, ious.shape[1] + 1)
-        colour = colours[2 * number % 20 + number // 10]
+        colour = colours[(2 * number + number // 10) % 20]
         lows, highs = [m.low for m in means], [m.high for m in means]
         axes.fill_between(clicks, lows, highs, alpha=0.12, color=colour, linewidth=0)
         label = f"{name} (n={len(ious)})"

@@ -9,14 +9,9 @@ from typing import Any
 from ioebss.evaluation.summary import Summary
 from ioebss.manifest import read_manifest, write_manifest
 
-SAME = (
-    "split",
-    "side",
-    "protocol",
-    "size",
-    "zoom",
-    "flip",
-)  # what makes two results the same measurement
+# What makes two results the same measurement: a quick look at a few objects of a list takes no
+# place, nor does another data set whose list has the same name.
+SAME = ("data", "split", "side", "protocol", "n", "size", "zoom", "flip")
 
 
 def record(model: Path, setup: dict[str, Any], summary: Summary) -> None:
@@ -33,6 +28,7 @@ def record(model: Path, setup: dict[str, Any], summary: Summary) -> None:
     manifest = read_manifest(model)
     data = setup["data"]
     entry = {
+        "data": data["folders"],
         "split": data["split"],
         "side": data["side"],
         "protocol": setup["protocol"],

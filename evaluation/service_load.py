@@ -33,7 +33,7 @@ from ioebss.segmenter import BUNDLED, Segmenter
 SAMPLE = BUNDLED.parents[1] / "samples" / "chelsea.jpg"
 CLICKS = 10  # on a photo, then again from the first
 ROUNDS = 6  # turns of the bare network and of the service
-OPTIONS = ("model", "backend", "precision", "threads", "size")
+OPTIONS = {"model": str, "backend": str, "precision": str, "threads": int, "size": int}
 
 
 def main() -> None:
@@ -51,8 +51,8 @@ def main() -> None:
     lasting.add_argument("--sessions", type=int, default=50, help="at a time (%(default)s)")
     for one in (load, lasting):
         one.add_argument("--photo", type=Path, default=SAMPLE, help="clicked on (a sample)")
-        for option in OPTIONS:
-            one.add_argument(f"--{option}", help="as ioebss-serve's")
+        for option, kind in OPTIONS.items():
+            one.add_argument(f"--{option}", type=kind, help="as ioebss-serve's")
         one.add_argument("--out", type=Path, metavar="RESULT.json", help="write the result")
     run_command(parser, _run)
 
@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace) -> None:
         word
         for name in OPTIONS
         if (value := getattr(arguments, name)) is not None
-        for word in (f"--{name}", value)
+        for word in (f"--{name}", str(value))
     ]
     if arguments.kind == "load":
         if arguments.clients < 1 or arguments.seconds <= 0:
@@ -72,8 +72,8 @@ def _run(arguments: argparse.Namespace) -> None:
             arguments.model,
             backend=arguments.backend or "auto",
             precision=arguments.precision or "auto",
-            threads=int(arguments.threads) if arguments.threads else None,
-            size=int(arguments.size) if arguments.size else None,
+            threads=arguments.threads,
+            size=arguments.size,
         )
         with running_service(options) as port:
             result = measure_load(segmenter, data, port, arguments.clients, arguments.seconds)

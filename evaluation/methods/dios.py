@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.clicks import FOREGROUND, Click
+from ioebss.engine_files import SUFFIX as ENGINE
 from ioebss.errors import UsageError
 from ioebss.evaluation.methods.checkpoint import CheckpointMethod
 from ioebss.evaluation.methods.ioebss import open_model
@@ -50,7 +51,7 @@ class Dios:
     Raises:
         ModelError: there is no such model, or it is damaged.
         MissingExtraError: torch or ONNX Runtime is needed, and is not installed.
-        UsageError: a negative smoothness, or a size that the network does not take.
+        UsageError: a negative smoothness, an engine, or a size that the network does not take.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Dios:
     ) -> None:
         if not 0 <= smoothness < np.inf:
             raise UsageError(f"smoothness = {smoothness}; it must be 0 or more")
+        if model.suffix == ENGINE:
+            raise UsageError(f"{model}: a graph cut refines ONNX files and runs, not engines")
         self._model: Segmenter | CheckpointMethod
         if model.suffix == ".onnx":
             self._model = open_model(model, threads=threads, size=size, zoom=False)

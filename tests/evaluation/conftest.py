@@ -72,7 +72,7 @@ def scripted() -> Callable[[list[NDArray[np.bool_]]], ScriptedMethod]:
 
 @pytest.fixture
 def voc_tree(tmp_path: Path) -> Path:
-    """Three scenes, six objects of at least 300 pixels, listed as `test_voc`."""
+    """Three scenes, six objects of at least 300 pixels, listed as `val`."""
     root = tmp_path / "squares"
     for folder in ("JPEGImages", "SegmentationObject", "ImageSets/Segmentation"):
         (root / folder).mkdir(parents=True)
@@ -81,7 +81,7 @@ def voc_tree(tmp_path: Path) -> Path:
         Image.fromarray(scene.image).save(root / "JPEGImages" / f"{scene.name}.png")
         Image.fromarray(scene.labels).save(root / "SegmentationObject" / f"{scene.name}.png")
     listed = "\n".join(scene.name for scene in drawn)
-    (root / "ImageSets" / "Segmentation" / "test_voc.txt").write_text(listed)
+    (root / "ImageSets" / "Segmentation" / "val.txt").write_text(listed)
     return root
 
 

@@ -21,7 +21,9 @@ pytest.importorskip("onnxruntime")
 @pytest.fixture
 def bench(monkeypatch, voc_tree, tiny_model, tmp_path):
     def run(*arguments: str) -> None:
-        command = ["ioebss-bench", "accuracy", "--data", str(voc_tree), "--jobs", "1"]
+        command = ["ioebss-bench", "accuracy", "--jobs", "1"]
+        if "--data" not in arguments:
+            command += ["--data", str(voc_tree)]
         if "--methods" not in arguments:
             command += ["--methods", f"tiny={tiny_model}"]
         if "--out" not in arguments:
@@ -57,12 +59,22 @@ def test_result_holds_the_ious_that_the_model_must_give(bench, tmp_path, capsys)
     assert stored["model"]["sha256"][:12] in capsys.readouterr().out
 
 
-def test_a_recorded_result_replaces_the_one_before(bench, tmp_path, tiny_model) -> None:
-    bench("--clicks", "1", "--limit", "2", "--record")
+def test_a_recorded_result_replaces_the_one_measured_alike(
+    bench, tmp_path, tiny_model, voc_tree
+) -> None:
     bench("--clicks", "1", "--record")
+    bench("--clicks", "1", "--record", "--out", str(tmp_path / "again"))
     stored = json.loads((tmp_path / "out" / "tiny.json").read_text())
     (metrics,) = read_manifest(tiny_model).metrics
-    assert (metrics["split"], metrics["n"]) == ("test_voc", 6)
+    bench("--clicks", "1", "--limit", "2", "--record")  # a quick look replaces nothing
+    other = voc_tree.rename(tmp_path / "other")  # nor does another data set
+    bench("--clicks", "1", "--record", "--data", str(other), "--out", str(tmp_path / "third"))
+    assert [(m["data"], m["n"]) for m in read_manifest(tiny_model).metrics] == [
+        (["squares"], 6),
+        (["squares"], 2),
+        (["other"], 6),
+    ]
+    assert (metrics["split"], metrics["n"]) == ("val", 6)
     assert metrics["mean_iou"]["1"] == round(stored["summary"]["mean_iou"]["1"]["mean"], 4)
     assert metrics["mean_iou"]["1"] == pytest.approx(
         np.mean([i["ious"][0] for i in stored["instances"]]), abs=1e-4
@@ -178,6 +190,9 @@ def test_a_trimap_run_has_one_mask_for_each_object(bench, tmp_path) -> None:
         (("--methods", "instances=x.onnx"), "no method can be named instances"),
         (("--methods", ","), "names no method"),
         (("--per-class", "2"), "names no classes"),
+        (("--instances", "x.json", "--one-a-photo"), "leave --one-a-photo and --min-area out"),
+        (("--instances", "x.json", "--min-area", "5"), "leave --one-a-photo and --min-area out"),
+        (("--methods", "d=dios:x.engine"), "a graph cut refines ONNX files and runs"),
         (("--jobs", "0"), "--jobs 0"),
         (("--size", "100"), "multiple of 32"),
         (("--backend", "abacus"), "no backend"),

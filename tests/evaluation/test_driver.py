@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ioebss.clicks import Click
 from ioebss.errors import BackendError, DataError, OutputError, UsageError
 from ioebss.evaluation import driver
 from ioebss.evaluation.candidates import Candidate, Options, parse_candidates
 from ioebss.evaluation.instances import Instance, list_instances
 from ioebss.evaluation.journal import Journal
 from ioebss.evaluation.methods.grab_cut import GrabCut
-from ioebss.evaluation.protocol import Measurement, Method, Pointing
+from ioebss.evaluation.protocol import Course, Measurement, Method, Pointing
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
 
@@ -27,12 +28,12 @@ QUIET = Progress(quiet=True)
 @pytest.fixture
 def job(voc_tree: Path, tiny_model: Path) -> driver.Job:
     candidates = {n: Candidate(n, (tiny_model,), Options()) for n in ("one", "two")}
-    return driver.Job((voc_tree,), "test_voc", candidates, Pointing(max_clicks=2))
+    return driver.Job((voc_tree,), "val", candidates, Pointing(max_clicks=2))
 
 
 @pytest.fixture
 def instances(voc_tree: Path) -> list[Instance]:
-    return list_instances(open_dataset([voc_tree], "test_voc"))
+    return list_instances(open_dataset([voc_tree], "val"))
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +121,13 @@ def test_a_torn_last_line_is_dropped(job, instances, tmp_path) -> None:
         assert len(journal.measurements) == len(instances) - 1
     measure(job, instances, tmp_path)
     assert rows(tmp_path) == complete
+
+
+def test_what_is_resumed_sums_up_as_what_was_measured(tmp_path) -> None:
+    course = Course((Click(1, 2),), (1 / 3,), (2 / 3,), (1 / 7,), (1 / 9,))
+    with Journal(tmp_path / "a.jsonl", {"name": "a"}) as journal:
+        journal.add(Measurement(Instance(0, "a", 1, 9), course))
+    assert Journal(tmp_path / "a.jsonl", {"name": "a"}).measurements == journal.measurements
 
 
 def test_a_journal_of_something_else_is_left_alone(tmp_path) -> None:

@@ -119,6 +119,8 @@ def test_seen_and_unseen_classes_are_told_apart() -> None:
     found = {name: [m.instance.index for m in part] for name, part in parts.items()}
     assert found == {"seen classes": [0, 2], "unseen classes": [1, 3]}
     assert by_familiarity([Measurement(listed[-1], course)]) == {}
+    own = of_classes("screw nut")  # all unseen: the table would be the one above it again
+    assert by_familiarity([Measurement(i, course) for i in own]) == {}
     assert len(SEEN) == 20
 
 

@@ -17,6 +17,7 @@ from ioebss.evaluation.case_grid import (
 )
 from ioebss.evaluation.instances import Instance
 from ioebss.evaluation.method_grid import draw_methods
+from ioebss.evaluation.plots import plot_methods
 from ioebss.evaluation.protocol import Course, Measurement
 from ioebss.progress import Progress
 
@@ -41,8 +42,11 @@ def test_no_case_is_shown_twice(count) -> None:
     cases = choose_cases([measurement(i / count) for i in range(count)])
     scores = [case.measurement.course.ious[0] for case in cases]
     assert scores == sorted(set(scores))
-    assert len(cases) == min(count, 9)
-    assert cases[0].kind == "worst"
+    each = max(1, min(3, count // 3))
+    kinds = [case.kind for case in cases]
+    few = {1: ["best"], 2: ["worst", "best"]}
+    assert kinds == few.get(count, ["worst"] * each + ["middle"] * each + ["best"] * each)
+    assert scores[-1] == (count - 1) / count  # the best of all is called so
 
 
 def test_mask_outline_and_clicks_are_painted_in_place() -> None:
@@ -103,3 +107,30 @@ def test_pictures_give_the_iou_of_the_masks_they_show(
     if differs:
         assert "cases.png: 3 of 3 masks" in said[0] and "by up to 0.300" in said[0]
         assert "methods.png: 1 of 1 masks" in said[1]
+
+
+def test_the_methods_are_shown_after_as_many_clicks_as_were_made(
+    scenes, scripted, tmp_path, monkeypatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    titles: list[str] = []
+    monkeypatch.setattr(Figure, "suptitle", lambda self, text, **rest: titles.append(text))
+    for made in (1, 3, 7):
+        clicks = tuple(Click(10 + i, 10) for i in range(made))
+        course = Course(clicks, *[(1.0,) * made] * 4)
+        instance = Instance(0, "scene0", 1, 576)
+        grid = {"half": {instance: Measurement(instance, course)}}
+        opened = {"half": lambda: scripted([HALF])}
+        quiet = Progress(quiet=True)
+        draw_methods(tmp_path / "methods.png", opened, scenes(1), grid, "title", quiet)
+    ends = [title.splitlines()[0] for title in titles]
+    assert ends == ["title: after 1 click", "title: after 3 clicks", "title: after 5 clicks"]
+
+
+def test_any_number_of_methods_is_drawn(tmp_path) -> None:
+    pytest.importorskip("matplotlib")
+    many = {f"m{number}": [measurement(number / 50)] for number in range(45)}
+    plot_methods(tmp_path / "curves.png", many, "title")
+    assert (tmp_path / "curves.png").stat().st_size > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -97,6 +98,10 @@ def run_of(architecture: str, label_loss: float, **changes: object) -> dict[str,
     )
 
 
+def first_clicks(count: int) -> dict[str, tuple[float, ...]]:
+    return {"ious": (0.5,) * count, "accuracies": (0.7,) * count, "boundary_ious": (0.2,) * count}
+
+
 def test_networks_of_table_4_stand_in_the_papers_order_without_those_not_given() -> None:
     course = Course((Click(0, 0),), (0.5,) * 20, (0.75,) * 20, (0.25,) * 20, (1.0,))
     resnet = "deeplabv3plus-resnet101"
@@ -123,6 +128,13 @@ def test_networks_of_table_4_stand_in_the_papers_order_without_those_not_given()
     assert (heads[5], rows[2][5], heads[6], rows[2][6]) == ("mIoU@20", "0.500", "paper", "0.941")
     assert [row[6] for row in rows if row[2] != "r1"] == ["not known here"] * 3
     assert network_table({"small": models["small"]}, {"small": summary}) is None
+    # The paper's NoC is of 20 clicks at most.
+    few = summarise([Measurement(Instance(0, "a", 1, 1), replace(course, **first_clicks(5)))])
+    for one, noc in ((summary, "4.72"), (few, "not known here")):
+        text = network_table({"r1": models["r1"]}, {"r1": one})
+        assert text is not None
+        heads, _, row = cells(text)
+        assert row[heads.index("NoC@85") + 1] == noc
 
 
 def test_how_each_method_was_run() -> None:

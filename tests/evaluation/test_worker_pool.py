@@ -105,7 +105,7 @@ def slow_bench(voc_tree: Path, tmp_path: Path) -> Callable[..., subprocess.Popen
     labels[500:2500, 500:2500] = 1
     Image.fromarray(noise).save(voc_tree / "JPEGImages" / "large.bmp")
     Image.fromarray(labels).save(voc_tree / "SegmentationObject" / "large.png")
-    with (voc_tree / "ImageSets" / "Segmentation" / "test_voc.txt").open("a") as names:
+    with (voc_tree / "ImageSets" / "Segmentation" / "val.txt").open("a") as names:
         names.write("\nlarge")
     command = [sys.executable, "-c", "from ioebss.evaluation.cli import main; main()", "accuracy"]
     command += ["--data", str(voc_tree), "--methods", "grab_cut", "--jobs", "2", "--clicks", "3"]
