@@ -78,17 +78,47 @@ def average(first: Path, second: Path, output: Path, share: float, command: str 
 def _average_constants(
     graph: onnx.ModelProto, other: onnx.ModelProto, share: float, refusal: str
 ) -> None:
-    nodes = [[n.SerializeToString() for n in g.graph.node] for g in (graph, other)]
-    constants = {c.name: numpy_helper.to_array(c) for c in other.graph.initializer}
-    if nodes[0] != nodes[1] or {c.name for c in graph.graph.initializer} != constants.keys():
+    nodes, names = _in_order(graph.graph)
+    other_nodes, other_names = _in_order(other.graph)
+    if nodes != other_nodes or len(names) != len(other_names):
         raise ModelError(refusal)
+    places = {name: place for place, name in enumerate(names)}
+    constants = {c.name: c for c in other.graph.initializer}
     for constant in graph.graph.initializer:
-        mine, theirs = numpy_helper.to_array(constant), constants[constant.name]
-        if mine.shape != theirs.shape or mine.dtype != theirs.dtype:
+        theirs = constants.get(other_names[places[constant.name]])
+        if theirs is None:
             raise ModelError(f"{refusal}: {constant.name}")
-        if np.array_equal(mine, theirs):
-            continue
-        if mine.dtype != np.float32:
-            raise ModelError(f"{refusal}: {constant.name}")
-        mean = np.asarray((1 - share) * mine + share * theirs, np.float32)
-        constant.CopyFrom(numpy_helper.from_array(mean, constant.name))
+        constant.CopyFrom(_mean(constant, theirs, share, refusal))
+
+
+def _in_order(graph: onnx.GraphProto) -> tuple[list[tuple[object, ...]], list[str]]:
+    """The nodes of a graph whatever its values are called, and the values in the order in which
+    they occur. An exporter numbers them: of two versions of it one network has other names."""
+    values: dict[str, int] = {}
+    for value in (*graph.input, *graph.output):
+        values.setdefault(value.name, len(values))
+    nodes: list[tuple[object, ...]] = []
+    for node in graph.node:
+        places = [
+            [values.setdefault(n, len(values)) for n in ns] for ns in (node.input, node.output)
+        ]
+        attributes = sorted(a.SerializeToString(deterministic=True) for a in node.attribute)
+        nodes.append((node.domain, node.op_type, *places, attributes))
+    for constant in graph.initializer:  # one that nothing reads
+        values.setdefault(constant.name, len(values))
+    return nodes, list(values)
+
+
+def _mean(
+    mine: onnx.TensorProto, theirs: onnx.TensorProto, share: float, refusal: str
+) -> onnx.TensorProto:
+    """The weighted mean of two constants, under the first's name."""
+    one, other = numpy_helper.to_array(mine), numpy_helper.to_array(theirs)
+    if one.shape != other.shape or one.dtype != other.dtype:
+        raise ModelError(f"{refusal}: {mine.name}")
+    if np.array_equal(one, other):
+        return mine
+    if one.dtype != np.float32:
+        raise ModelError(f"{refusal}: {mine.name}")
+    mean = np.asarray((1 - share) * one + share * other, np.float32)
+    return numpy_helper.from_array(mean, mine.name)
