@@ -32,6 +32,8 @@ from ioebss.evaluation.options import (
     typed,
 )
 from ioebss.evaluation.speed_cli import SAMPLE, time_all
+from ioebss.evaluation.speed_subjects import SpeedPlan, line_up
+from ioebss.image_files import read_photo
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import MIN_AREA
@@ -53,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", action="append", help="list to measure on, repeatable (test_voc)"
     )
-    add_methods(parser, "ioebss,ioebss-int8,classical")
+    default_threads = "1 for accuracy, as each engine chooses for speed"
+    add_methods(parser, "ioebss,ioebss-int8,classical", default_threads)
     add_out(parser)
     add_jobs(parser)
     parser.add_argument(
@@ -89,7 +92,8 @@ def run(arguments: argparse.Namespace) -> None:
     extent = QUICK if arguments.quick else FULL
     if arguments.limit:
         extent = replace(extent, objects=arguments.limit)
-    candidates = candidates_of(arguments)
+    of_accuracy = {**vars(arguments), "threads": arguments.threads or 1}
+    candidates = candidates_of(argparse.Namespace(**of_accuracy))
     progress = Progress()
     accuracies = Accuracies(
         arguments.out,
@@ -104,14 +108,11 @@ def run(arguments: argparse.Namespace) -> None:
     splits = [] if ACCURACY in arguments.skip else arguments.split or ["test_voc"]
     # All are opened at once: a wrong name is said before hours of another list.
     datasets = {split: open_dataset(arguments.data, split) for split in splits}
-    learning = None
+    speed = learning = None
+    if SPEED not in arguments.skip:
+        speed = prepare_speed(arguments, extent.speed, progress)
     if CONVERGENCE not in arguments.skip:
         learning = prepare_convergence(arguments, QUICK_RECIPE if arguments.quick else [])
-
-    def speed() -> str:
-        timed = candidates_of(argparse.Namespace(**{**vars(arguments), "threads": None}))
-        folder = arguments.out / "speed"
-        return time_all(folder, extent.speed, timed, SAMPLE, {}, [], progress)
 
     def accuracy(split: str) -> str:
         return "\n".join(accuracies.of_split(split, datasets[split], MIN_AREA))
@@ -119,11 +120,25 @@ def run(arguments: argparse.Namespace) -> None:
     parts: dict[str, Callable[[], str]] = {
         f"{ACCURACY}-{quote(split, safe='')}": partial(accuracy, split) for split in splits
     }
-    if SPEED not in arguments.skip:
+    if speed is not None:
         parts[SPEED] = speed
     if learning is not None:
         parts[CONVERGENCE] = learning
     print(write_document(arguments.out, parts))
+
+
+def prepare_speed(
+    arguments: argparse.Namespace, plan: SpeedPlan, progress: Progress
+) -> Callable[[], str]:
+    """What times the methods and returns Markdown; whatever would keep it from that is found now.
+
+    Raises:
+        UsageError: a model does not take a size of the plan.
+        IoebssError: whatever opening a method raises.
+    """
+    photo = read_photo(SAMPLE)
+    chosen = line_up(plan, candidates_of(arguments), photo, f"leave speed out: --skip {SPEED}")
+    return lambda: time_all(arguments.out / SPEED, plan, chosen, photo, {}, [], progress)
 
 
 def prepare_convergence(arguments: argparse.Namespace, overrides: list[str]) -> Callable[[], str]:

@@ -20,7 +20,7 @@ from ioebss.evaluation.instances import (
     one_of_each_photo,
 )
 from ioebss.evaluation.protocol import CENTRE, RANDOM, TRIMAP, Pointing, TrimapSession
-from ioebss.evaluation.speed_run import SpeedPlan
+from ioebss.evaluation.speed_subjects import SpeedPlan
 from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import SceneDataset
 

@@ -17,14 +17,19 @@ from ioebss.provenance import provenance
 DEFAULT = "ioebss"
 
 
-def add_out(parser: argparse.ArgumentParser) -> None:
-    """`--out`."""
+def add_out(parser: argparse.ArgumentParser, resumed: bool = True) -> None:
+    """`--out`.
+
+    Args:
+        resumed: whether a run that was stopped goes on there.
+    """
     parser.add_argument(
         "--out",
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder for results, tables and pictures; a run that was stopped goes on there",
+        help="folder for results, tables and pictures"
+        + ("; a run that was stopped goes on there" if resumed else ""),
     )
 
 
@@ -40,8 +45,16 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_methods(parser: argparse.ArgumentParser, default: str = DEFAULT) -> None:
-    """`--methods` and how model files are run."""
+def add_methods(
+    parser: argparse.ArgumentParser, default: str = DEFAULT, untyped_threads: str = ""
+) -> None:
+    """`--methods` and how model files are run.
+
+    Args:
+        default: of `--methods`.
+        untyped_threads: what is done where `--threads` is not typed, which is None then, for the
+            help. Without it, 1 is the default.
+    """
     parser.add_argument(
         "--methods",
         action="append",
@@ -53,7 +66,10 @@ def add_methods(parser: argparse.ArgumentParser, default: str = DEFAULT) -> None
     parser.set_defaults(default_methods=default)
     parser.add_argument("--backend", default="auto", help="engine of models (%(default)s)")
     parser.add_argument(
-        "--threads", type=int, default=1, help="CPU threads of each network (%(default)s)"
+        "--threads",
+        type=int,
+        default=None if untyped_threads else 1,
+        help=f"CPU threads of each network ({untyped_threads or 1})",
     )
     parser.add_argument(
         "--flip", action="store_true", help="average with the mirrored input: twice the time"

@@ -120,7 +120,8 @@ def measure_growth(
 
     Args:
         counts: the k, ascending. The first click, which may have to warm up, is taken alone; of
-            each later one and its two neighbours the median is.
+            each later one and its two neighbours, but never the first, the median is. One click
+            more than the last k is made.
         budget: seconds; what would come after is left out.
 
     Raises:
@@ -135,7 +136,9 @@ def measure_growth(
             break
         taken.append(timed_click(session, photo, number - 1, rng))
     reached = [k for k in counts if k <= len(taken)]
-    return {k: float(np.median(taken[k - 2 : k + 1] if k > 1 else taken[:1])) for k in reached}
+    return {
+        k: float(np.median(taken[max(k - 2, 1) : k + 1] if k > 1 else taken[:1])) for k in reached
+    }
 
 
 def timed_click(

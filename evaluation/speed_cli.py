@@ -7,7 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ioebss.atomic import write_atomically
+from ioebss.clicks import MAX_CLICKS
 from ioebss.errors import UsageError
 from ioebss.evaluation.accuracy import make_folder
 from ioebss.evaluation.candidates import Candidate
@@ -21,9 +25,10 @@ from ioebss.evaluation.options import (
     typed,
 )
 from ioebss.evaluation.speed_plots import plot_curves, plot_planes
-from ioebss.evaluation.speed_run import SpeedPlan, identities, measure_speed
+from ioebss.evaluation.speed_run import measure_speed
+from ioebss.evaluation.speed_subjects import LineUp, SpeedPlan, line_up
 from ioebss.evaluation.speed_tables import format_speed
-from ioebss.evaluation.trade_off import Accuracy, matching, plot_trade_off, read_accuracy
+from ioebss.evaluation.trade_off import Accuracy, matching, plot_trade_off, read_accuracies
 from ioebss.image_files import MAX_PIXELS, read_photo
 from ioebss.progress import Progress
 from ioebss.segmenter import BUNDLED
@@ -38,9 +43,8 @@ PLAN = SpeedPlan()
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    add_methods(parser)
-    add_out(parser)
-    parser.set_defaults(threads=None)
+    add_methods(parser, untyped_threads="as each engine chooses")
+    add_out(parser, resumed=False)
     parser.add_argument(
         "--side",
         type=int,
@@ -93,32 +97,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="METHOD.json",
-        help="result of ioebss-bench accuracy for a model and size; repeatable; draws accuracy "
-        "over time",
+        help="result of ioebss-bench accuracy for a model and size; repeatable (of the same "
+        "objects, by the same protocol); draws accuracy over time",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measures, prints, writes and draws."""
     plan, candidates = _check(arguments)
-    accuracy = [read_accuracy(path) for path in arguments.accuracy]
-    for one in accuracy:
-        matching(one, identities(plan, candidates))
+    accuracies = read_accuracies(arguments.accuracy)
+    photo = read_photo(arguments.photo)
+    chosen = line_up(plan, candidates, photo, "give other --side and --resolutions, or --size")
+    for accuracy in accuracies:
+        matching(accuracy, chosen.identities)
     foreign = {n: ForeignGraphs(paths, arguments.threads) for n, paths in arguments.beside}
-    text = time_all(arguments.out, plan, candidates, arguments.photo, foreign, accuracy, Progress())
-    print(text)
+    print(time_all(arguments.out, plan, chosen, photo, foreign, accuracies, Progress()))
 
 
 def time_all(
     out: Path,
     plan: SpeedPlan,
-    candidates: list[Candidate],
-    photo: Path,
+    chosen: LineUp,
+    photo: NDArray[np.uint8],
     foreign: dict[str, ForeignGraphs],
-    accuracy: list[Accuracy],
+    accuracies: list[Accuracy],
     progress: Progress,
 ) -> str:
-    """Measures a plan and writes `OUT/speed.json`, `OUT/speed.md` and the pictures.
+    """Measures a plan and writes `OUT/speed.json`, `OUT/speed.md` and the pictures, all of them
+    anew after each part: a failure costs what comes after it.
+
+    Args:
+        chosen: what the plan comes to.
+        photo: uint8 (H, W, 3).
+        accuracies: drawn over time; each belongs to something in `chosen`.
 
     Returns:
         The Markdown.
@@ -127,24 +138,28 @@ def time_all(
         OutputError: something cannot be written.
         IoebssError: whatever a method raises.
     """
-    pixels = read_photo(photo)
     make_folder(out)
-    measured: dict[str, Any] = {
-        "format": 2,
-        **typed(),
-        "threads": candidates[0].options.threads,
-        **measure_speed(plan, candidates, pixels, foreign, progress),
-    }
+    for one in chosen.left_out:
+        progress.say(f"{one['method']}, {one['side']} pixels, is left out: {one['reason']}")
+    text = ""
+    for part in measure_speed(plan, chosen, photo, foreign, progress):
+        measured = {"format": 2, **typed(), "threads": chosen.options.threads, **part}
+        text = format_speed(measured)
+        _write(out, measured, text, accuracies)
+    return text
+
+
+def _write(out: Path, measured: dict[str, Any], text: str, accuracies: list[Accuracy]) -> None:
     content = json.dumps(measured, indent=1) + "\n"
     write_atomically(out / "speed.json", lambda path: path.write_text(content, "utf-8"))
-    text = format_speed(measured)
     write_atomically(out / "speed.md", lambda path: path.write_text(text, "utf-8"))
-    plot_curves(out / "resolution.png", measured["resolution"], "longer side of the photo, pixels")
-    plot_curves(out / "clicks.png", measured["growth"], "clicks on the photo")
-    plot_planes(out / "planes.png", measured["planes"])
-    if accuracy:
-        plot_trade_off(out / "trade-off.png", measured["clicks"], measured["graphs"], accuracy)
-    return text
+    # What is not measured yet removes the picture that another run left.
+    of_photo = "longer side of the photo, pixels"
+    plot_curves(out / "resolution.png", measured.get("resolution", {}), of_photo)
+    plot_curves(out / "clicks.png", measured.get("growth", {}), "clicks on the photo")
+    plot_planes(out / "planes.png", measured.get("planes", []))
+    if accuracies:
+        plot_trade_off(out / "trade-off.png", measured["clicks"], measured["graphs"], accuracies)
 
 
 def _check(arguments: argparse.Namespace) -> tuple[SpeedPlan, list[Candidate]]:
@@ -157,8 +172,9 @@ def _check(arguments: argparse.Namespace) -> tuple[SpeedPlan, list[Candidate]]:
     ):
         if min(values) < 16 or max(values) ** 2 > MAX_PIXELS:
             raise UsageError(f"--{option} {values}: from 16 to {int(MAX_PIXELS**0.5)} pixels")
-    if min(arguments.clicks) < 1 or max(arguments.clicks) > 1000:
-        raise UsageError(f"--clicks {arguments.clicks}: from 1 to 1000")
+    most = MAX_CLICKS - 1  # one more is made
+    if min(arguments.clicks) < 1 or max(arguments.clicks) > most:
+        raise UsageError(f"--clicks {arguments.clicks}: from 1 to {most}")
     if not arguments.budget > 0:
         raise UsageError(f"--budget {arguments.budget}: give seconds")
     sizes = tuple(arguments.size or ())

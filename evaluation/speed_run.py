@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cv2
@@ -16,134 +15,63 @@ from ioebss.evaluation.peak_memory import peak_memory
 from ioebss.evaluation.planes_speed import measure_planes
 from ioebss.evaluation.protocol import Method
 from ioebss.evaluation.speed import Subject, measure_clicks, measure_growth
+from ioebss.evaluation.speed_subjects import LineUp, SpeedPlan, identity, scaled
 from ioebss.progress import Progress
-from ioebss.segmenter import Segmenter
 
-WHOLE = "whole photo"
 PLANES_REPEATS = 20  # they cost next to nothing, and of two times one may be an outlier
-
-
-@dataclass(frozen=True)
-class SpeedPlan:
-    """What is timed.
-
-    Attributes:
-        sides: longer side of the photo in pixels, for the table.
-        repeats: sessions of each method and side.
-        budget: seconds for each method and side.
-        resolutions: longer sides for the curve of cost against resolution.
-        clicks: numbers of clicks for the curve of cost against clicks, at the middle side.
-        sizes: longer sides of the networks' input; none takes the recommended one (a close look at
-            the object), and as the paper does the photo's own (the whole photo).
-    """
-
-    sides: tuple[int, ...] = (256, 512, 1024)
-    repeats: int = 20
-    budget: float = 60.0
-    resolutions: tuple[int, ...] = (256, 512, 1024, 2048, 4096)
-    clicks: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
-    sizes: tuple[int, ...] = ()
-
-    @property
-    def middle(self) -> int:
-        """The side that memory and clicks are measured at."""
-        return self.sides[len(self.sides) // 2]
 
 
 def measure_speed(
     plan: SpeedPlan,
-    candidates: Sequence[Candidate],
+    chosen: LineUp,
     photo: NDArray[np.uint8],
     foreign: Mapping[str, ForeignGraphs],
     progress: Progress,
-) -> dict[str, Any]:
+) -> Iterator[dict[str, Any]]:
     """Times everything in a plan.
 
     Args:
+        chosen: what the plan comes to.
         photo: uint8 (H, W, 3), scaled to every side.
         foreign: other systems' graphs, by name.
 
-    Returns:
-        Ready for JSON: `clicks` (a row for each method and side), `graphs`, `memory_mib`,
-        `resolution` and `growth` (milliseconds by method), `planes`.
+    Yields:
+        What is measured so far, ready for JSON, so that a failure later on does not cost it:
+        `flip` and `zoom` as asked for, `clicks` (a row for each method and side), `graphs` and
+        `left_out`; then also `memory_mib`, `resolution` (milliseconds by method), `growth`
+        (likewise), and at last `planes`.
 
     Raises:
         IoebssError: whatever a method raises.
     """
-    opened = {
-        (name, side): (candidate, candidate.open())
-        for side in plan.sides
-        for name, candidate in variants(candidates, plan.sizes, side).items()
-    }
+    opened = {key: candidate.open() for key, candidate in chosen.table.items()}
     photos = {side: scaled(photo, side) for side in (*plan.sides, *plan.resolutions)}
-    subjects = {key: Subject(method, photos[key[1]]) for key, (_, method) in opened.items()}
+    subjects = {key: Subject(method, photos[key[1]]) for key, method in opened.items()}
     clicks, graphs = measure_clicks(subjects, foreign, plan.repeats, plan.budget, progress)
-    middle = {n: pair for (n, side), pair in opened.items() if side == plan.middle}
-    return {
+    measured: dict[str, Any] = {
         "cpu_threads_of_opencv": cv2.getNumThreads(),
+        "flip": chosen.options.flip,
+        "zoom": chosen.options.zoom,
         "clicks": [
-            {"method": n, "side": side, **identity(subjects[n, side].method), **times.as_json()}
+            {"method": n, "side": side, **identity(opened[n, side]), **times.as_json()}
             for (n, side), times in clicks.items()
         ],
         "graphs": {
             n: times.as_json() | {"inputs": foreign[n].shapes} for n, times in graphs.items()
         },
-        "memory_mib": _memory({n: c for n, (c, _) in middle.items()}, photos, plan, progress),
-        "resolution": _against_resolution(plan, candidates, photos, progress),
-        "growth": _against_clicks({n: m for n, (_, m) in middle.items()}, photos, plan, progress),
-        "planes": measure_planes(plan.sides, plan.clicks, PLANES_REPEATS, progress),
+        "left_out": list(chosen.left_out),
     }
-
-
-def variants(
-    candidates: Sequence[Candidate], sizes: Sequence[int], side: int
-) -> dict[str, Candidate]:
-    """Candidates by name; of those that the runtime runs one for each size of the input.
-
-    Args:
-        sizes: see `SpeedPlan`.
-        side: of the photo in pixels.
-    """
-    result = {}
-    for candidate in candidates:
-        options = candidate.options
-        if not candidate.is_ours:
-            result[candidate.name] = candidate
-        elif sizes:
-            for size in sizes:
-                named = replace(candidate, options=replace(options, size=size))
-                result[f"{candidate.name} {size}"] = named
-        else:
-            result[candidate.name] = candidate
-            whole = replace(options, size=side, zoom=False)
-            result[f"{candidate.name}, {WHOLE}"] = replace(candidate, options=whole)
-    return result
-
-
-def identities(plan: SpeedPlan, candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
-    """What accuracies can be matched with, before anything is timed; see `identity`."""
-    every = [c for side in plan.sides for c in variants(candidates, plan.sizes, side).values()]
-    return [identity(candidate.open()) for candidate in every]
-
-
-def scaled(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The photo with a longer side of `side` pixels."""
-    height, width = photo.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def identity(method: Method) -> dict[str, Any]:
-    """Which file a method runs, and at which size: what its accuracy is matched by."""
-    if not isinstance(method, Segmenter):
-        return {}
-    return {
-        "sha256": method.manifest.sha256,
-        "size": method.size,
-        "zoom": method.zoom is not None,
-        "backend": method.backend,
-    }
+    yield measured
+    candidates = {n: c for (n, side), c in chosen.table.items() if side == plan.middle}
+    measured = measured | {"memory_mib": _memory(candidates, photos, plan, progress)}
+    yield measured
+    measured = measured | {"resolution": _against_resolution(plan, chosen, photos, progress)}
+    yield measured
+    methods = {n: method for (n, side), method in opened.items() if side == plan.middle}
+    measured = measured | {"growth": _against_clicks(methods, photos, plan, progress)}
+    yield measured
+    planes = measure_planes(plan.sides, plan.clicks, PLANES_REPEATS, progress)
+    yield measured | {"planes": planes}
 
 
 def _memory(
@@ -163,7 +91,7 @@ def _memory(
 
 def _against_resolution(
     plan: SpeedPlan,
-    candidates: Sequence[Candidate],
+    chosen: LineUp,
     photos: Mapping[int, NDArray[np.uint8]],
     progress: Progress,
 ) -> dict[str, dict[int, float]]:
@@ -176,8 +104,8 @@ def _against_resolution(
         for side in plan.resolutions:
             left = {
                 (name, side): Subject(candidate.open(), photos[side])
-                for name, candidate in variants(candidates, plan.sizes, side).items()
-                if name not in finished
+                for (name, of_side), candidate in chosen.curve.items()
+                if of_side == side and name not in finished
             }
             times, _ = measure_clicks(left, {}, 1, plan.budget, quiet)
             for (name, _), taken in times.items():

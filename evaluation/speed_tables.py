@@ -11,27 +11,43 @@ from ioebss.evaluation.speed import STAGES
 from ioebss.evaluation.tables import NONE, markdown, source
 
 Row = Mapping[str, Any]
-USED_UP = f"`{NONE}`: not reached, the method had used up its seconds before."
+USED_UP = f"`{NONE}`: left out, or not reached: the method had used up its seconds before."
 
 
 def format_speed(measured: Mapping[str, Any]) -> str:
-    """All tables of a measurement, see `ioebss.evaluation.speed_run.measure_speed`."""
-    threads = measured["threads"] or "as each engine chooses"
-    conditions = (
-        f"{measured['device']}; threads of each network: {threads}, of OpenCV: "
-        f"{measured['cpu_threads_of_opencv']}; {source(measured)}. Milliseconds; methods "
-        "took turns. The first click includes opening the photo."
-    )
-    parts = ["## Speed", conditions, _sides(measured["clicks"]), "Where the time goes:"]
-    parts += [_stages(measured["clicks"]), _memory(measured["memory_mib"])]
+    """All tables of a measurement, or of what there is of it, see
+    `ioebss.evaluation.speed_run.measure_speed`."""
+    parts = ["## Speed", _conditions(measured), _sides(measured["clicks"])]
+    parts += [f"Left out: {_left_out(measured['left_out'])}"] if measured["left_out"] else []
+    parts += ["Where the time goes:", _stages(measured["clicks"])]
+    if "memory_mib" in measured:
+        parts += [_memory(measured["memory_mib"])]
     if measured["graphs"]:
         parts += ["Other systems' graphs alone:", _graphs(measured["graphs"], measured["clicks"])]
-    parts += ["Cost against resolution (a later click, median). " + USED_UP]
-    parts += [_curves(measured["resolution"], "{} pixels")]
-    parts += ["Cost against clicks (the k-th click on one photo). " + USED_UP]
-    parts += [_curves(measured["growth"], "click {}"), "Click planes alone:"]
-    parts += [_planes(measured["planes"])]
+    if "resolution" in measured:
+        parts += ["Cost against resolution (a later click, median). " + USED_UP]
+        parts += [_curves(measured["resolution"], "{} pixels")]
+    if "growth" in measured:
+        parts += ["Cost against clicks (the k-th click on one photo). " + USED_UP]
+        parts += [_curves(measured["growth"], "click {}")]
+    if "planes" in measured:
+        parts += ["Click planes alone:", _planes(measured["planes"])]
     return "\n\n".join(parts) + "\n"
+
+
+def _conditions(measured: Mapping[str, Any]) -> str:
+    threads = measured["threads"] or "as each engine chooses"
+    zoom = 'zoom in, but for "whole photo"' if measured["zoom"] else "do not zoom in (`--no-zoom`)"
+    flip = "with the mirrored input averaged in (`--flip`)" if measured["flip"] else "not flipped"
+    return (
+        f"{measured['device']}; threads of each network: {threads}, of OpenCV: "
+        f"{measured['cpu_threads_of_opencv']}; {source(measured)}. ONNX files and engines {zoom}, "
+        f"{flip}. Milliseconds; methods took turns. The first click includes opening the photo."
+    )
+
+
+def _left_out(rows: Sequence[Row]) -> str:
+    return "; ".join(f"{r['method']} at {r['side']} pixels ({r['reason']})" for r in rows) + "."
 
 
 def _sides(rows: Sequence[Row]) -> str:

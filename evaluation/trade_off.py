@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -19,33 +19,54 @@ COLOURS = ("tab:blue", "tab:orange", "tab:green")
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Of a model at a size: mean IoU after so many clicks."""
+    """Mean IoU after so many clicks, of a model as it was run.
+
+    Attributes:
+        path: the file that says so.
+        sha256, size, zoom, flip: as `ioebss.evaluation.speed_subjects.identity` has them.
+        setting: what it was measured on and how, to compare: list, side, protocol.
+        instances: the objects, each as scene and label.
+        mean_iou: by the number of clicks.
+    """
 
     path: Path
     sha256: str
     size: int
-    split: str
-    objects: int
+    zoom: bool
+    flip: bool
+    setting: dict[str, Any]
+    instances: frozenset[tuple[str, int]]
     mean_iou: dict[int, float]
 
 
-def read_accuracy(path: Path) -> Accuracy:
-    """The accuracy in a result of `ioebss-bench accuracy`.
+def read_accuracies(paths: Sequence[Path]) -> list[Accuracy]:
+    """The accuracies in results of `ioebss-bench accuracy`, which can be drawn in one picture.
 
     Raises:
-        DataError: the file is missing, unreadable, or no such result.
+        DataError: a file is missing, unreadable, no such result, or not of a model alone; or they
+            were not measured on the same objects by the same protocol.
     """
+    accuracies = [_read(path) for path in paths]
+    for one in accuracies[1:]:
+        first = accuracies[0]
+        differing = [k for k, v in first.setting.items() if one.setting[k] != v]
+        if not differing and one.instances != first.instances:
+            differing = ["objects"]
+        if differing:
+            raise DataError(
+                f"{first.path} and {one.path} cannot be drawn in one picture: they differ in "
+                f"{', '.join(differing)}; measure both alike, or draw them in runs of their own"
+            )
+    return accuracies
+
+
+def _read(path: Path) -> Accuracy:
     result = read_json_object(path, MAX_RESULT_BYTES, DataError, RESULT)
     try:
         model, summary = result["model"], result["summary"]
-        if model.get("flip"):
+        if why := _not_of_a_model(model):
             raise DataError(
-                f"{path} was measured with --flip; ioebss-bench speed times without that"
-            )
-        if model.get("constants"):
-            raise DataError(
-                f"{path} is of more than a model: a graph cut refined what it predicted; accuracy "
-                "over time is drawn of models alone"
+                f"{path} is {why}; accuracy over time is drawn of ONNX files and engines alone"
             )
         means = {int(k): float(v["mean"]) for k, v in summary["mean_iou"].items()}
         if not set(CLICKS) <= set(means):
@@ -54,12 +75,28 @@ def read_accuracy(path: Path) -> Accuracy:
             path,
             str(model["sha256"]),
             int(model["size"]),
-            str(result["data"]["split"]),
-            int(summary["objects"]),
+            bool(model.get("zoom")),
+            bool(model.get("flip")),
+            {
+                "split": str(result["data"]["split"]),
+                "side": result["data"].get("side"),
+                # How many clicks there were at most changes nothing after the first ones.
+                "protocol": {k: v for k, v in result["protocol"].items() if k != "max_clicks"},
+            },
+            frozenset((str(row["scene"]), int(row["label"])) for row in result["instances"]),
             means,
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DataError(f"{path} is not {RESULT}") from None
+
+
+def _not_of_a_model(model: dict[str, Any]) -> str:
+    """What a result is of, if not of something that the runtime runs; else nothing."""
+    if "sha256" not in model:
+        return f"of {model['name']}, which is no model of this project"
+    if model.get("constants"):
+        return "of more than a model: a graph cut refined what it predicted"
+    return "of a training run, not of its export" if model.get("training") else ""
 
 
 def plot_trade_off(
@@ -72,9 +109,9 @@ def plot_trade_off(
 
     Args:
         path: the picture to write.
-        rows: method, side, sha256, size and later of `ioebss-bench speed`.
+        rows: method, side, sha256, size, zoom, flip and later of `ioebss-bench speed`.
         graphs: other systems' times, drawn as lines.
-        accuracies: one for each candidate that is to be drawn.
+        accuracies: one for each candidate that is to be drawn, one at least, read together.
 
     Raises:
         DataError: an accuracy belongs to no candidate.
@@ -103,35 +140,37 @@ def plot_trade_off(
     for name, times in graphs.items():
         axes.axvline(times["median"], linestyle="--", color="grey", linewidth=0.8)
         axes.annotate(name, (times["median"], axes.get_ylim()[0]), fontsize=7, rotation=90)
-    splits = ", ".join(sorted({f"{a.split}, {a.objects} objects" for a in accuracies}))
-    axes.set(
-        xlabel="milliseconds per click after the first (median)", ylabel=f"mean IoU ({splits})"
-    )
+    first = accuracies[0]
+    ylabel = f"mean IoU ({first.setting['split']}, {len(first.instances)} objects)"
+    axes.set(xlabel="milliseconds per click after the first (median)", ylabel=ylabel)
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=120))
 
 
-def matching(accuracy: Accuracy, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The first of some candidates (sha256, size) that an accuracy belongs to.
+def matching(accuracy: Accuracy, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The first of some candidates (sha256, size, zoom, flip) that an accuracy belongs to.
 
     Raises:
         DataError: there is none.
     """
+    wanted = {key: getattr(accuracy, key) for key in ("sha256", "size", "zoom", "flip")}
     for row in rows:
-        if (row.get("sha256"), row.get("size")) == (accuracy.sha256, accuracy.size):
+        if wanted.items() <= row.items():
             return row
+    zoom, flip = ("with" if on else "without" for on in (accuracy.zoom, accuracy.flip))
     raise DataError(
-        f"{accuracy.path} is of model {accuracy.sha256[:12]} at size {accuracy.size}, which is not "
-        "timed: give that --model and that --size too"
+        f"{accuracy.path} is of model {accuracy.sha256[:12]} at size {accuracy.size}, {zoom} "
+        f"zooming in, {flip} --flip, which is not timed: time it so by --methods NAME=FILE, "
+        f"--size{'' if accuracy.zoom else ', --no-zoom'}{', --flip' if accuracy.flip else ''}"
     )
 
 
-def _model(point: tuple[dict[str, Any], Accuracy]) -> str:
+def _model(point: tuple[Mapping[str, Any], Accuracy]) -> str:
     """The method's name without its size."""
     return str(point[0]["method"]).removesuffix(f" {point[0]['size']}")
 
 
-def _milliseconds(point: tuple[dict[str, Any], Accuracy]) -> float:
+def _milliseconds(point: tuple[Mapping[str, Any], Accuracy]) -> float:
     return float(point[0]["later"]["median"])

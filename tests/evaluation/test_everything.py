@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from ioebss.evaluation.cli import main
 from ioebss.evaluation.everything import Extent, takes_trimaps, write_document
 from ioebss.evaluation.protocol import CENTRE, RANDOM, TRIMAP
 from ioebss.evaluation.scaled import ScaledDataset
-from ioebss.evaluation.speed_run import SpeedPlan, variants
+from ioebss.evaluation.speed_subjects import SpeedPlan, variants
 from ioebss.segmenter import BUNDLED
 
 SMALL = Extent(
@@ -65,6 +66,32 @@ def test_lists_for_learning_are_looked_for_first(bench, capsys) -> None:
     error = capsys.readouterr().err
     assert "none.txt is missing" in error and "--skip convergence" in error
     assert "measuring" not in error
+
+
+def test_what_cannot_be_timed_is_found_first(bench, monkeypatch, capsys) -> None:
+    speed = SpeedPlan((40,), 1, 5.0, (32,), (1, 2))  # 40 is no multiple of 32
+    monkeypatch.setattr("ioebss.evaluation.all_cli.QUICK", replace(SMALL, speed=speed))
+    with pytest.raises(SystemExit) as stop:
+        bench("--skip", "convergence")
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert "tiny, whole photo of 40 pixels" in error and "--skip speed" in error
+    assert "measuring" not in error
+
+
+@pytest.mark.parametrize(
+    ("typed", "of_accuracy", "of_speed"), [((), 1, None), (("--threads", "2"), 2, 2)]
+)
+def test_threads_are_those_typed(
+    typed, of_accuracy, of_speed, bench, monkeypatch, tmp_path, capsys
+) -> None:
+    small = replace(SMALL, protocols=(CENTRE,), all_for_ours=False)
+    monkeypatch.setattr("ioebss.evaluation.all_cli.QUICK", small)
+    bench("--skip", "convergence", *typed)
+    accuracy = json.loads((tmp_path / "out" / "test_voc-centre" / "tiny.json").read_text())
+    assert accuracy["model"]["threads"] == of_accuracy
+    speed = json.loads((tmp_path / "out" / "speed" / "speed.json").read_text())
+    assert speed["threads"] == of_speed
 
 
 def test_a_document_that_is_stopped_keeps_what_it_has(tmp_path) -> None:

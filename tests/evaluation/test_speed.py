@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from ioebss import Segmenter
-from ioebss.errors import DataError, ModelError
+from ioebss.engine_files import EngineManifest, Profile, write_engine_manifest
+from ioebss.errors import BackendError, DataError, EngineMismatchError, ModelError
+from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.cli import main
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
 from ioebss.evaluation.methods.timing import Timing
@@ -28,10 +30,13 @@ from ioebss.evaluation.speed import (
     measure_growth,
 )
 from ioebss.evaluation.speed_plots import plot_curves
+from ioebss.evaluation.speed_subjects import WHOLE, SpeedPlan, line_up, variants
+from ioebss.evaluation.speed_tables import format_speed
 from ioebss.evaluation.tables import source
-from ioebss.evaluation.trade_off import read_accuracy
-from ioebss.manifest import read_manifest
+from ioebss.evaluation.trade_off import read_accuracies
+from ioebss.manifest import read_manifest, sha256_of
 from ioebss.progress import Progress
+from ioebss.windows import Zoom
 
 MakeModel = Callable[..., Path]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -116,7 +121,7 @@ def test_the_first_click_is_not_mixed_with_the_second(monkeypatch) -> None:
 
     monkeypatch.setattr("ioebss.evaluation.speed.timed_click", timed)
     grown = measure_growth(Slow(), np.zeros((8, 8, 3), np.uint8), (1, 2, 4), 60)
-    assert grown == {1: 900, 2: 6, 4: 8}  # medians of 900, 5, 6 and of 6, 40, 8
+    assert grown == {1: 900, 2: 5.5, 4: 8}  # medians of 5, 6 and of 6, 40, 8
     assert made == [0, 1, 2, 3, 4]
 
 
@@ -158,28 +163,40 @@ def test_graphs_that_cannot_be_run(tmp_path: Path, make_model: MakeModel) -> Non
 
 def test_results_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
-        read_accuracy(tmp_path / "none.json")
+        read_accuracies([tmp_path / "none.json"])
     path = tmp_path / "a.json"
     for text in ("[", "{}", '{"model": 3, "summary": {}}', "[" * 100_000):
         path.write_text(text)
         with pytest.raises(DataError, match="is not a result of ioebss-bench accuracy"):
-            read_accuracy(path)
+            read_accuracies([path])
 
 
 def write_accuracies(folder: Path, model: Path) -> None:
-    summary = {"objects": 7, "mean_iou": {str(k): {"mean": 0.1 * k} for k in (1, 3, 5)}}
+    """accuracy.json of a model, and others that differ from it in one thing each."""
+    summary = {"objects": 2, "mean_iou": {str(k): {"mean": 0.1 * k} for k in (1, 3, 5)}}
+    of_model = {"sha256": read_manifest(model).sha256, "size": 64, "zoom": None, "flip": False}
     accuracy = {
-        "model": {"sha256": read_manifest(model).sha256, "size": 64},
-        "data": {"split": "val"},
+        "model": of_model,
+        "data": {"split": "val", "side": None},
+        "protocol": {"click": "centre", "max_clicks": 20},
         "summary": summary,
+        "instances": [{"scene": "a", "label": 1}, {"scene": "a", "label": 2}],
     }
-    (folder / "accuracy.json").write_text(json.dumps(accuracy))
-    few = accuracy | {"summary": {"objects": 7, "mean_iou": {"1": {"mean": 0.1}}}}
-    (folder / "few.json").write_text(json.dumps(few))
-    flip = accuracy | {"model": {"sha256": "ab", "size": 64, "flip": True}}
-    (folder / "flip.json").write_text(json.dumps(flip))
-    cut = accuracy | {"model": {**accuracy["model"], "constants": {"refined": True}}}
-    (folder / "cut.json").write_text(json.dumps(cut))
+    others = {
+        "accuracy": {},
+        "few": {"summary": {"objects": 2, "mean_iou": {"1": {"mean": 0.1}}}},
+        "flip": {"model": of_model | {"flip": True}},
+        "zoom": {"model": of_model | {"zoom": {"margin": 1.4}}},
+        "cut": {"model": of_model | {"constants": {"refined": True}}},
+        "run": {"model": of_model | {"training": {"recipe": "paper"}}},
+        "watershed": {"model": {"name": "watershed", "files": {}, "constants": {"radius": 5}}},
+        "random": {"protocol": {"click": "random", "seed": 0, "max_clicks": 20}},
+        "test": {"data": {"split": "test", "side": None}},
+        "other": {"instances": [{"scene": "a", "label": 1}, {"scene": "b", "label": 2}]},
+        "short": {"protocol": {"click": "centre", "max_clicks": 10}},
+    }
+    for name, changes in others.items():
+        (folder / f"{name}.json").write_text(json.dumps(accuracy | changes))
 
 
 def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) -> None:
@@ -196,7 +213,7 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
         *arguments,
         *("--size", "32", "--size", "64", "--threads", "1"),
         *beside,
-        *("--accuracy", "accuracy.json", "--out", "speed"),
+        *("--accuracy", "accuracy.json", "--accuracy", "short.json", "--out", "speed"),
     )
     assert result.returncode == 0, result.stderr
     assert "| discs 64 | " in result.stdout
@@ -219,7 +236,11 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
         (("--repeats", "0"), 2, "must be 1 or more"),
         (("--side", "1000000000"), 2, "--side"),
         (("--resolutions", "1,x"), 2, "no list of whole numbers"),
-        (("--clicks", "0"), 2, "from 1 to 1000"),
+        (("--clicks", "0"), 2, "from 1 to 999"),
+        (("--clicks", "1000"), 2, "from 1 to 999"),
+        (("--side", "72"), 2, "discs, whole photo of 72 pixels cannot be timed"),
+        (("--resolutions", "64,500"), 2, "multiple of 16 up to 4096; give other --side and"),
+        (("--resolutions", "64,4112"), 2, "multiple of 16 up to 4096"),
         (("--budget", "nan"), 2, "give seconds"),
         (("--beside", "other.onnx"), 2, "is not NAME=GRAPH.onnx"),
         (("--accuracy", "none.json"), 1, "cannot be read"),
@@ -227,8 +248,16 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
         (("--size", "32", "--size", "32"), 2, "given twice"),
         (("--beside", "a=b.onnx", "--beside", "a=b.onnx"), 2, "a name of its own"),
         (("--accuracy", "few.json"), 1, "after 5 clicks"),
-        (("--accuracy", "flip.json"), 1, "measured with --flip"),
+        (("--accuracy", "flip.json"), 1, "without zooming in, with --flip, which is not timed"),
+        (("--accuracy", "flip.json"), 1, "--methods NAME=FILE, --size, --no-zoom, --flip"),
+        (("--accuracy", "accuracy.json", "--flip"), 1, "without --flip, which is not timed"),
+        (("--accuracy", "zoom.json"), 1, "at size 64, with zooming in, without --flip, which"),
         (("--accuracy", "cut.json"), 1, "a graph cut refined"),
+        (("--accuracy", "run.json"), 1, "of a training run, not of its export"),
+        (("--accuracy", "watershed.json"), 1, "is of watershed, which is no model of this"),
+        (("--accuracy", "accuracy.json", "--accuracy", "random.json"), 1, "differ in protocol;"),
+        (("--accuracy", "accuracy.json", "--accuracy", "test.json"), 1, "differ in split;"),
+        (("--accuracy", "accuracy.json", "--accuracy", "other.json"), 1, "differ in objects;"),
     ],
 )
 def test_what_is_refused_before_measuring(
@@ -243,6 +272,7 @@ def test_what_is_refused_before_measuring(
     model = make_model(recommended_sizes=(64,))
     write_accuracies(tmp_path, model)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ioebss.evaluation.speed_cli.time_all", lambda *_: pytest.fail("timed"))
     options = ["speed", "--methods", f"discs={model}", "--out", "speed", *wrong]
     monkeypatch.setattr(sys, "argv", ["ioebss-bench", *options])
     with pytest.raises(SystemExit) as stop:
@@ -250,4 +280,131 @@ def test_what_is_refused_before_measuring(
     error = capsys.readouterr().err
     assert stop.value.code == code, error
     assert text in error
-    assert "timing" not in error
+
+
+@pytest.fixture
+def bench(make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs `speed` briefly, in this process, with memory that is not measured."""
+    monkeypatch.setattr("ioebss.evaluation.speed_run.peak_memory", lambda *_: None)
+
+    def run(model: Path, *options: str) -> None:
+        quick = ["--side", "64", "--repeats", "1", "--resolutions", "32,64", "--clicks", "1,2"]
+        command = ["speed", "--methods", f"discs={model}", *quick, "--out", str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", ["ioebss-bench", *command, *options])
+        main()
+
+    return run
+
+
+def speed_json(folder: Path) -> dict:
+    return json.loads((folder / "out" / "speed.json").read_text())
+
+
+def test_a_model_of_a_fixed_size_is_timed_at_it(bench, make_model, tmp_path: Path) -> None:
+    model = make_model(side=32, zoom=Zoom(1.5, 1.1, 30, 0.6))
+    bench(model)
+    rows = [(r["method"], r["size"], r["zoom"]) for r in speed_json(tmp_path)["clicks"]]
+    assert rows == [("discs", 32, True), ("discs, whole photo", 32, False)]
+    assert speed_json(tmp_path)["resolution"]["discs, whole photo"].keys() == {"32", "64"}
+
+
+def test_what_looks_at_the_whole_photo_anyway_is_timed_once(make_model: MakeModel) -> None:
+    candidate = Candidate("discs", (make_model(side=32),))
+    assert list(variants([candidate], (), 64)) == ["discs"]
+
+
+def test_flip_and_zoom_are_told(bench, make_model, tmp_path: Path, monkeypatch) -> None:
+    model = make_model(recommended_sizes=(64,))
+    write_accuracies(tmp_path, model)
+    monkeypatch.chdir(tmp_path)
+    bench(model)
+    text = (tmp_path / "out" / "speed.md").read_text()
+    assert 'engines zoom in, but for "whole photo", not flipped.' in text
+    assert (speed_json(tmp_path)["flip"], speed_json(tmp_path)["zoom"]) == (False, True)
+    bench(model, "--flip", "--no-zoom", "--accuracy", "flip.json")
+    text = (tmp_path / "out" / "speed.md").read_text()
+    assert "do not zoom in (`--no-zoom`), with the mirrored input averaged in (`--flip`)." in text
+    assert (speed_json(tmp_path)["flip"], speed_json(tmp_path)["zoom"]) == (True, False)
+    assert (tmp_path / "out" / "trade-off.png").stat().st_size > 5000
+
+
+def test_a_failure_in_a_curve_keeps_the_table(bench, make_model, tmp_path, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise BackendError("no memory left")
+
+    model = make_model(recommended_sizes=(64,))
+    bench(model)
+    assert (tmp_path / "out" / "clicks.png").exists()
+    monkeypatch.setattr("ioebss.evaluation.speed_run.measure_growth", fail)
+    with pytest.raises(SystemExit) as stop:
+        bench(model)
+    assert stop.value.code == 1
+    assert speed_json(tmp_path).keys() >= {"clicks", "memory_mib", "resolution"}
+    assert "growth" not in speed_json(tmp_path)
+    text = (tmp_path / "out" / "speed.md").read_text()
+    assert "| discs | " in text and "Cost against clicks" not in text
+    assert (tmp_path / "out" / "resolution.png").exists()
+    assert not (tmp_path / "out" / "clicks.png").exists(), "the picture of another run"
+
+
+class Limited(Segmenter):
+    """An engine that takes 64 pixels at most: it tells when it is to run."""
+
+    def open(self, photo: np.ndarray):
+        session = super().open(photo)
+        if self.size > 64:
+
+            def click(*_: object) -> None:
+                raise EngineMismatchError(f"takes 64, wanted is {self.size}")
+
+            session.click = click
+        return session
+
+
+def test_a_size_that_an_engine_does_not_take_is_left_out(
+    bench, make_model, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    model = make_model(recommended_sizes=(64,))
+    engine = model.with_suffix(".engine")
+    shutil.copy(model, engine)
+    manifest = read_manifest(model)
+    shapes = (Profile((1, 16, 16), (1, 64, 64), (1, 64, 64)),)
+    sha, proof = sha256_of(engine), {"status": "passed", "reason": "as a test"}
+    write_engine_manifest(
+        EngineManifest(
+            "tensorrt", "11.4", ("9.0",), "fp32", shapes, model.name, sha, sha, manifest, proof
+        ),
+        engine,
+    )
+
+    def opened(candidate: Candidate) -> Segmenter:
+        options = candidate.options
+        return Limited(model, size=options.size, zoom=options.zoom, precision="exact")
+
+    monkeypatch.setattr(Candidate, "open", opened)
+    bench(engine, "--side", "96", "--resolutions", "32,96,128")
+    result = speed_json(tmp_path)
+    left_out = [(r["method"], r["side"], r["reason"]) for r in result["left_out"]]
+    whole = "discs" + WHOLE
+    assert left_out == [(whole, s, f"takes 64, wanted is {s}") for s in (96, 128)]
+    assert [(r["method"], r["side"]) for r in result["clicks"]] == [
+        ("discs", 64),
+        (whole, 64),
+        ("discs", 96),
+    ]
+    assert result["resolution"]["discs"].keys() == {"32", "96", "128"}
+    assert result["resolution"][whole].keys() == {"32"}
+    assert f"Left out: {whole} at 96 pixels (takes 64, wanted is 96)" in format_speed(result)
+    assert f"{whole}, 128 pixels, is left out: takes 64" in capsys.readouterr().err
+    plan, photo = SpeedPlan((64,), sizes=(96,)), np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(EngineMismatchError, match="wanted is 96"):
+        line_up(plan, [Candidate("discs", (engine,))], photo, "")  # that size was asked for
+
+
+def test_the_help_says_what_is_so(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["ioebss-bench", "speed", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    text = " ".join(capsys.readouterr().out.split())
+    assert "(None)" not in text and "goes on there" not in text
+    assert "CPU threads of each network (as each engine chooses)" in text
