@@ -52,9 +52,7 @@ QUICK_RECIPE = ["data.photos_per_epoch=16", "data.validation_photos=8", "optimis
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     add_data(parser)
-    parser.add_argument(
-        "--split", action="append", help="list to measure on, repeatable (test_voc)"
-    )
+    parser.add_argument("--split", action="append", help="list to measure on, repeatable (val)")
     default_threads = "1 for accuracy, as each engine chooses for speed"
     add_methods(parser, "ioebss,ioebss-int8,classical", default_threads)
     add_out(parser)
@@ -105,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
         progress,
     )
 
-    splits = [] if ACCURACY in arguments.skip else arguments.split or ["test_voc"]
+    splits = [] if ACCURACY in arguments.skip else arguments.split or ["val"]
     # All are opened at once: a wrong name is said before hours of another list.
     datasets = {split: open_dataset(arguments.data, split) for split in splits}
     speed = learning = None

@@ -46,7 +46,7 @@ def test_one_document_holds_all_tables(bench, monkeypatch, tmp_path, capsys) -> 
     bench("--skip", "convergence")
     text = (tmp_path / "out" / "results.md").read_text()
     assert capsys.readouterr().out.strip() == text.strip()
-    for title in ("test_voc, centre", "test_voc, random", "test_voc, trimap", "Speed"):
+    for title in ("val, centre", "val, random", "val, trimap", "Speed"):
         assert f"## {title}" in text
     assert "scaled down to 48 pixels, n = 2 objects" in text
     # Not 20 clicks, and not in the paper.
@@ -55,7 +55,7 @@ def test_one_document_holds_all_tables(bench, monkeypatch, tmp_path, capsys) -> 
         if line.startswith("!["):
             picture = tmp_path / "out" / line.partition("](")[2].rstrip(")")
             assert picture.stat().st_size > 5000
-    rows = json.loads((tmp_path / "out" / "test_voc-centre-all" / "tiny.json").read_text())
+    rows = json.loads((tmp_path / "out" / "val-centre-all" / "tiny.json").read_text())
     assert len(rows["instances"]) > 2
 
 
@@ -88,7 +88,7 @@ def test_threads_are_those_typed(
     small = replace(SMALL, protocols=(CENTRE,), all_for_ours=False)
     monkeypatch.setattr("ioebss.evaluation.all_cli.QUICK", small)
     bench("--skip", "convergence", *typed)
-    accuracy = json.loads((tmp_path / "out" / "test_voc-centre" / "tiny.json").read_text())
+    accuracy = json.loads((tmp_path / "out" / "val-centre" / "tiny.json").read_text())
     assert accuracy["model"]["threads"] == of_accuracy
     speed = json.loads((tmp_path / "out" / "speed" / "speed.json").read_text())
     assert speed["threads"] == of_speed
@@ -112,7 +112,7 @@ def test_a_document_keeps_the_parts_of_earlier_runs(tmp_path) -> None:
 
 def test_every_list_is_looked_for_first(bench, capsys) -> None:
     with pytest.raises(SystemExit) as stop:
-        bench("--skip", "convergence", "--split", "test_voc", "--split", "none")
+        bench("--skip", "convergence", "--split", "val", "--split", "none")
     assert stop.value.code == 1
     error = capsys.readouterr().err
     assert "none.txt is missing" in error and "measuring" not in error
