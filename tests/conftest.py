@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,6 +29,9 @@ import ioebss
 from ioebss.image_files import read_photo
 from ioebss.manifest import CHANNELS, Manifest, read_manifest, sha256_of, write_manifest
 from ioebss.progress import Progress
+
+# A shell that starts the tests in the background has them, and all that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines that run tests are noisy: how long an example takes says nothing.
 settings.register_profile("ioebss", deadline=None)
