@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ioebss.atomic import check_parent
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
+from ioebss.trainer.options import add_data
 
 if TYPE_CHECKING:
     from ioebss.calibration.ranges import Ranges
@@ -33,14 +34,7 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ioebss-calibrate", description=DESCRIPTION)
     parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="float32 model")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="DIR",
-        help="folder of photos and masks, as for ioebss-train; repeatable",
-    )
+    add_data(parser, ", as for ioebss-train")
     parser.add_argument("--split", default="train", help="list of photos (%(default)s)")
     parser.add_argument("--photos", type=int, default=PHOTOS, help="how many (%(default)s)")
     parser.add_argument(

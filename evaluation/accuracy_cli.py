@@ -17,7 +17,6 @@ from ioebss.evaluation.instances import (
     one_of_each_photo,
 )
 from ioebss.evaluation.options import (
-    add_data,
     add_jobs,
     add_methods,
     add_out,
@@ -34,6 +33,7 @@ from ioebss.progress import Progress
 from ioebss.robot import MAX_CLICKS
 from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import MIN_AREA
+from ioebss.trainer.options import add_data
 
 DESCRIPTION = (
     "Clicks to a good mask: on each object, simulated clicks until they are used up; mean IoU, "
@@ -43,7 +43,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    add_data(parser)
+    add_data(parser, ", see docs/benchmarks.md")
     parser.add_argument("--split", default="val", help="list to measure on (%(default)s)")
     add_methods(parser)
     add_out(parser)

@@ -22,7 +22,6 @@ from ioebss.evaluation.everything import (
     write_document,
 )
 from ioebss.evaluation.options import (
-    add_data,
     add_jobs,
     add_methods,
     add_out,
@@ -37,6 +36,7 @@ from ioebss.image_files import read_photo
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import MIN_AREA
+from ioebss.trainer.options import add_data
 
 DESCRIPTION = (
     "All tables and figures: accuracy by every protocol on every list, speed, and convergence; "
@@ -51,7 +51,7 @@ QUICK_RECIPE = ["data.photos_per_epoch=16", "data.validation_photos=8", "optimis
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    add_data(parser)
+    add_data(parser, ", see docs/benchmarks.md")
     parser.add_argument("--split", action="append", help="list to measure on, repeatable (val)")
     default_threads = "1 for accuracy, as each engine chooses for speed"
     add_methods(parser, "ioebss,ioebss-int8,classical", default_threads)
@@ -90,8 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     extent = QUICK if arguments.quick else FULL
     if arguments.limit:
         extent = replace(extent, objects=arguments.limit)
-    of_accuracy = {**vars(arguments), "threads": arguments.threads or 1}
-    candidates = candidates_of(argparse.Namespace(**of_accuracy))
+    candidates = candidates_of(arguments, untyped_threads=1)
     progress = Progress()
     accuracies = Accuracies(
         arguments.out,

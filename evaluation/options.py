@@ -33,18 +33,6 @@ def add_out(parser: argparse.ArgumentParser, resumed: bool = True) -> None:
     )
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """`--data`."""
-    parser.add_argument(
-        "--data",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="DIR",
-        help="folder of photos and masks, see docs/benchmarks.md; repeatable",
-    )
-
-
 def add_methods(
     parser: argparse.ArgumentParser, default: str = DEFAULT, untyped_threads: str = ""
 ) -> None:
@@ -89,18 +77,20 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def candidates_of(arguments: argparse.Namespace, size: int | None = None) -> list[Candidate]:
+def candidates_of(
+    arguments: argparse.Namespace, size: int | None = None, untyped_threads: int | None = None
+) -> list[Candidate]:
     """The methods that are asked for.
 
     Args:
         size: longer side of the networks' input in pixels; None takes the recommended one.
+        untyped_threads: of each network, where `--threads` is not typed and None.
 
     Raises:
         UsageError: see `ioebss.evaluation.candidates.parse_candidates`.
     """
-    options = Options(
-        arguments.backend, arguments.threads, size, not arguments.no_zoom, arguments.flip
-    )
+    threads = arguments.threads or untyped_threads
+    options = Options(arguments.backend, threads, size, not arguments.no_zoom, arguments.flip)
     return parse_candidates(arguments.methods or [arguments.default_methods], options)
 
 

@@ -9,6 +9,22 @@ from pathlib import Path
 from ioebss.errors import UsageError
 
 
+def add_data(parser: argparse.ArgumentParser, layouts: str) -> None:
+    """Adds `data`, of every command that needs photos with masks.
+
+    Args:
+        layouts: that a folder may have, or where they are listed.
+    """
+    parser.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="DIR",
+        help=f"folder of photos and masks{layouts}; repeatable",
+    )
+
+
 def add_training_options(parser: argparse.ArgumentParser, recipe: str) -> None:
     """Adds `recipe`, `data`, `overrides` of the recipe, `device`, `workers` and `checkpoint_every`.
 
@@ -20,14 +36,7 @@ def add_training_options(parser: argparse.ArgumentParser, recipe: str) -> None:
         default=recipe,
         help='"default", "paper", "dios", "convergence", or the path of a .toml file (%(default)s)',
     )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="DIR",
-        help="folder of photos and masks: VOC layout, SBD, COCO, or images/ and masks/; repeatable",
-    )
+    add_data(parser, ": VOC layout, SBD, COCO, or images/ and masks/")
     parser.add_argument(
         "--set",
         action="append",

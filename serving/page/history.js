@@ -34,10 +34,10 @@ export function replay(history, startMask) {
   return [...actions, ...undone.map(() => ({ kind: "undo" }))];
 }
 
-/** The history after an answer: as expected, unless somebody else clicked too, in another tab. */
+/** The history after an answer: what the service says, which is as expected unless somebody else
+ * clicked too, in another tab. Answers that are files say nothing of it. */
 export function settled(expected, answer) {
-  if (!answer.clicks || matches(expected, answer)) return expected;
-  return historyOf(answer);
+  return answer.clicks ? historyOf(answer) : expected;
 }
 
 /** The history of a session as the service describes it. */
