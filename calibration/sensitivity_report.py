@@ -75,13 +75,11 @@ def plot_sensitivity(sensitivity: Sensitivity, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     layers = sensitivity.layers
     worst = {layer.weight for layer in sensitivity.worst_first()[:SHOWN]}
     figure = Figure(figsize=(8, 1.5 + 0.16 * len(layers)), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     places = range(len(layers))
     colours = ["tab:red" if layer.weight in worst else "tab:blue" for layer in layers]

@@ -76,13 +76,11 @@ def draw_cases(
         OutputError: it cannot be written.
         IoebssError: whatever the method or the data set raises.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     shown = _shown(cases[0].measurement)
     columns = 1 + len(shown)
     figure = Figure(figsize=(3.2 * columns, 2.7 * len(cases) + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
     figure.suptitle(f"{title}\nyellow: truth; blue: mask; dots: clicks on (green), off (red)")
     grid = figure.subplots(len(cases), columns, squeeze=False)
     ious: list[tuple[float, float]] = []

@@ -42,14 +42,12 @@ def draw_methods(
         OutputError: it cannot be written.
         IoebssError: whatever a method or the data set raises.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     instances = evenly_spread(list(next(iter(measured.values()))), rows)
     figure = Figure(
         figsize=(2.2 * (1 + len(methods)), 1.9 * len(instances) + 0.6), layout="constrained"
     )
-    FigureCanvasAgg(figure)
     allowed = min(len(m.course.ious) for one in measured.values() for m in one.values())
     shown = min(CLICKS, allowed)
     figure.suptitle(
