@@ -35,17 +35,14 @@ class Case:
     measurement: Measurement
 
 
-def choose_cases(measurements: Sequence[Measurement], each: int = EACH) -> list[Case]:
+def choose_cases(measurements: Sequence[Measurement]) -> list[Case]:
     """The worst, the middle and the best measurements by their mean IoU over the shown clicks, from
-    worst to best; none twice.
-
-    Args:
-        each: at most so many of each kind, and at most a third of all: the best of few is not
-            among the worst.
+    worst to best; none twice. There are `EACH` of each kind at most, and at most a third of all:
+    the best of few is not among the worst.
     """
     ranked = sorted(measurements, key=_score)
     count = len(ranked)
-    each = min(each, max(1, count // 3))
+    each = min(EACH, max(1, count // 3))
     middle = max(0, (count - each) // 2)
     places = {
         "worst": range(min(each, count)),
