@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from ioebss.backends import Backend, open_backend
+from ioebss.choice import CPU
 from ioebss.engine_files import (
     FLAVOURS,
     TENSORRT,
@@ -47,7 +48,7 @@ T = TypeVar("T")
 Key = tuple[object, ...]  # of what is made once: what it is, then of what
 SAMPLE = BUNDLED.parents[1] / "samples" / "astronaut.jpg"
 PAPER_MULTIPLE = 16  # of the sides of the paper's network
-CPU, CUDA = "onnxruntime-cpu", "onnxruntime-cuda"
+CUDA = "onnxruntime-cuda"
 
 
 class Models:

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.choice import is_engine, read_model_manifest
+from ioebss.choice import CPU, is_engine, read_model_manifest
 from ioebss.engine_files import read_engine_manifest
 from ioebss.errors import BackendError, DataError, ModelError, OutputError, ProofError
 from ioebss.export.interface import answer_failures, name_failures, shape_failures
 from ioebss.export.layers import compare_layers
 from ioebss.export.masks import CLICKS, compare_on
-from ioebss.export.pair import CPU, ONNX, Pair, open_model
-from ioebss.export.photographs import SEED, Photographs
+from ioebss.export.naming import ONNX
+from ioebss.export.pair import Pair, open_model
+from ioebss.export.photographs import MAX_PHOTOS, SEED, Photographs, evenly
 from ioebss.export.proof import (
     FAILED,
     LIMITS,
@@ -45,7 +46,6 @@ from ioebss.progress import Progress
 from ioebss.provenance import provenance
 from ioebss.robot import MAX_CLICKS
 
-MAX_PHOTOS = 100
 LAYER_INPUTS = 3
 STAGES = ("names", "shapes", "values", "masks")
 
@@ -249,8 +249,7 @@ class _Work:
             words = "an engine cannot be looked into; compare the ONNX file that it was built from"
             self._proof = replace(self._proof, without_layers=words)
             return
-        places = np.linspace(0, len(inputs) - 1, min(LAYER_INPUTS, len(inputs))).astype(int)
-        chosen = [inputs[place] for place in places]
+        chosen = evenly(inputs, LAYER_INPUTS)
         try:
             layers = compare_layers(reference, candidate, chosen, pair.manifest.size_multiple)
         except ModelError as error:
