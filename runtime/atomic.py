@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and the folders for them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def check_parent(path: Path) -> None:
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path.parent} is not a folder; make it first")
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it, where they are missing.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    with _failures_of(path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
