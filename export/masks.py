@@ -24,13 +24,12 @@ from ioebss.export.photographs import SEED, Photograph, Photographs, seeded_clic
 from ioebss.overlap import iou
 from ioebss.progress import Progress
 from ioebss.robot import MAX_CLICKS, InteractiveSession, Step, failures, number_of_clicks, steps
+from ioebss.simulation import Mask
 from ioebss.trainer.datasets.scene import MIN_AREA
 
 CLICKS = 5  # after each of which the masks of both are compared
 NOC_TARGETS = (0.85, 0.90)
 PICTURES = 10
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -153,9 +152,9 @@ class MaskAgreement:
         """Where that was."""
         return min(self.cases, key=lambda case: min(case.ious)).name
 
-    def summary(self) -> dict[str, Any]:
-        """The few numbers that a manifest keeps."""
-        numbers: dict[str, Any] = {
+    def numbers(self) -> dict[str, Any]:
+        """What is said of the masks of both, ready for JSON."""
+        return {
             "photos": self.photos,
             "masks": self.masks,
             "mean_iou": self.mean_iou,
@@ -165,6 +164,10 @@ class MaskAgreement:
             "worst_session_iou": self.worst_session_iou,
             "worst_session_photo": self.worst_session_photo,
         }
+
+    def summary(self) -> dict[str, Any]:
+        """The few numbers that a manifest keeps."""
+        numbers = self.numbers()
         if self.truth is not None:
             numbers["truth_iou"] = [list(pair) for pair in self.truth.mean_iou]
             numbers["noc"] = {
