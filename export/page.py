@@ -128,10 +128,10 @@ def _truth(truth: TruthAgreement) -> str:
     lines = [
         Line(
             name,
-            style,
+            name,
             [Point(k, pair[i], f"{pair[i]:.4f}") for k, pair in enumerate(truth.mean_iou, 1)],
         )
-        for i, (name, style) in enumerate((("reference", "reference"), ("candidate", "candidate")))
+        for i, name in enumerate(("reference", "candidate"))
     ]
     bounds = _bounds(min(value for pair in truth.mean_iou for value in pair))
     drawn = chart("mean IoU over clicks", lines, ("clicks", "mean IoU with the truth"), bounds)

@@ -61,7 +61,6 @@ class Request:
         limits: what is demanded; None takes those of the candidate's precision.
         backend: name of the engine for the candidate.
         max_photos: at most so many photographs are taken, evenly spread.
-        max_clicks: of the robot user on each object.
         command: as it was typed.
     """
 
@@ -72,7 +71,6 @@ class Request:
     limits: Limits | None = None
     backend: str = CPU
     max_photos: int = MAX_PHOTOS
-    max_clicks: int = MAX_CLICKS
     command: str = ""
 
 
@@ -170,7 +168,7 @@ class _Work:
                 **request.data,
                 "photos": len(self._photographs),
                 "clicks": CLICKS,
-                "max_clicks": request.max_clicks,
+                "max_clicks": MAX_CLICKS,
                 "seed": SEED,
             },
             provenance=provenance(request.command),
@@ -239,7 +237,7 @@ class _Work:
         self._judge(value_failures(values, self._proof.limits))
         if values.not_finite:
             return
-        masks = compare_on(pair, self._photographs, self._progress, self._request.max_clicks)
+        masks = compare_on(pair, self._photographs, self._progress)
         self._proof = replace(self._proof, masks=masks)
         self._judge(mask_failures(masks, self._proof.limits))
 
