@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the folders for them."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ def check_parent(path: Path) -> None:
         raise OutputError(f"{path.parent} is not a folder; make it first")
 
 
-def make_folder(path: Path) -> None:
-    """Makes a folder and those above it, where they are missing.
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it, where they are not there yet.
 
     Raises:
         OutputError: it cannot be made.
     """
-    with _failures_of(path):
-        path.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made a folder: {error.strerror}") from None
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -125,5 +125,5 @@ def test_the_report(
     lines = worst_layers(sensitivity).splitlines()
     assert lines[1].split()[-1] == HURT and "all layers" in lines[-1]
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be made"):
         write_report(sensitivity, tmp_path / "file" / "report")
