@@ -71,6 +71,8 @@ def read_model_manifest(model: Path) -> Manifest:
     Raises:
         ModelError: the model or its manifest is missing, damaged, or they do not fit each other.
     """
+    if model.is_dir():
+        raise ModelError(f"{model} is a folder; name the model file in it")
     if not model.is_file():
         raise ModelError(f"{model} does not exist: no such model file")
     if is_engine(model):

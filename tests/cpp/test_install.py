@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -22,6 +24,26 @@ project(consumer LANGUAGES C CXX)
 find_package(ioebss REQUIRED)
 add_executable(in_c consumer.c)
 target_link_libraries(in_c PRIVATE ioebss::ioebss)
+add_executable(in_cpp consumer.cpp)
+target_link_libraries(in_cpp PRIVATE ioebss::ioebss)
+add_executable(in_cpp_static consumer.cpp)
+target_link_libraries(in_cpp_static PRIVATE ioebss::static)
+"""
+
+IN_C_ALONE = """
+cmake_minimum_required(VERSION 3.22)
+project(consumer LANGUAGES C)
+find_package(ioebss REQUIRED)
+add_executable(in_c consumer.c)
+target_link_libraries(in_c PRIVATE ioebss::ioebss)
+add_executable(in_c_static consumer.c)
+target_link_libraries(in_c_static PRIVATE ioebss::static)
+"""
+
+SOURCES_WITHIN = """
+cmake_minimum_required(VERSION 3.22)
+project(consumer LANGUAGES CXX)
+add_subdirectory({source} ioebss EXCLUDE_FROM_ALL)
 add_executable(in_cpp consumer.cpp)
 target_link_libraries(in_cpp PRIVATE ioebss::ioebss)
 add_executable(in_cpp_static consumer.cpp)
@@ -58,10 +80,12 @@ int main(int count, char **arguments) {
 
 CPP_PROGRAM = """
 #include <ioebss/ioebss.hpp>
+#include <unistd.h>
 #include <algorithm>
 #include <cstdio>
 
-int main(int, char **arguments) {
+int main(int count, char **arguments) {
+    if (count > 2 && chdir(arguments[2]) != 0) return 2;
     const std::vector<std::uint8_t> pixels(64 * 64);
     try {
         const ioebss::Model model(arguments[1]);
@@ -116,6 +140,91 @@ def test_a_project_outside_the_tree(
         assert run(out / name, BUNDLED, env=environment) == expected
 
 
+def test_a_project_in_c_alone(prefix: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Its linker is the C compiler."""
+    (tmp_path / "CMakeLists.txt").write_text(IN_C_ALONE)
+    (tmp_path / "consumer.c").write_text(C_PROGRAM)
+    out = tmp_path / "build"
+    run("cmake", "-B", out, "-S", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", out)
+    expected = expected_pixels()
+    for name in ("in_c", "in_c_static"):
+        assert run(out / name, BUNDLED, env=environment) == expected
+
+
+def test_a_project_around_the_sources(build: Path, tmp_path: Path) -> None:
+    """add_subdirectory decides nothing for the project, and its -ffast-math is not ours."""
+    (tmp_path / "CMakeLists.txt").write_text(SOURCES_WITHIN.format(source=SOURCE))
+    (tmp_path / "consumer.cpp").write_text(CPP_PROGRAM)
+    out = tmp_path / "build"
+    root = f"-DONNXRUNTIME_ROOT={os.environ.get('ONNXRUNTIME_ROOT', '')}"
+    flags = "-DCMAKE_CXX_FLAGS=-ffast-math -Wall -Wextra -Wshadow -Werror"
+    export = "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"
+    run("cmake", "-B", out, "-S", tmp_path, root, flags, export, "-DCMAKE_BUILD_TYPE=")
+    cache = (out / "CMakeCache.txt").read_text("utf-8").splitlines()
+    assert "CMAKE_BUILD_TYPE:STRING=" in cache
+    assert not any(line.startswith("BUILD_TESTING") for line in cache)
+    targets = run("cmake", "--build", out, "--target", "help")
+    assert "in_cpp_static" in targets and "Nightly" not in targets
+    commands = json.loads((out / "compile_commands.json").read_text("utf-8"))
+    (own,) = (c for c in commands if c["file"].endswith("/enlargement.cpp"))
+    run(*shlex.split(own["command"]), "-fsyntax-only", cwd=own["directory"])
+
+
+@pytest.mark.parametrize("standard", ["11", "14"])
+def test_older_cpp_is_told_what_is_needed(prefix: Path, standard: str) -> None:
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("c++ is not installed")
+    command = [compiler, f"-std=c++{standard}", "-fsyntax-only", f"-I{prefix / 'include'}"]
+    result = subprocess.run(
+        [*command, "-x", "c++", "-"],
+        input="#include <ioebss/ioebss.hpp>",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode != 0 and "ioebss.hpp needs C++17" in result.stderr
+
+
+@pytest.fixture
+def beside(prefix: Path, tmp_path: Path, onnxruntime_library: Path) -> Path:
+    """A folder with programs, libioebss and, as its readers are told to put it, ONNX Runtime."""
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("c++ is not installed")
+    (tmp_path / "consumer.cpp").write_text(CPP_PROGRAM)
+    folder, libraries = tmp_path / "bin", installed_folder(prefix)
+    folder.mkdir()
+    compiling = (compiler, "-std=c++17", f"-I{prefix / 'include'}", tmp_path / "consumer.cpp")
+    run(*compiling, libraries / "libioebss.a", "-ldl", "-o", folder / "in_static")
+    run(*compiling, f"-L{libraries}", "-lioebss", "-Wl,-rpath,.", "-o", folder / "in_shared")
+    shutil.copy(libraries / "libioebss.so", folder / ioebss_soname())
+    (folder / "libonnxruntime.so.1").symlink_to(onnxruntime_library)
+    return folder
+
+
+@pytest.mark.parametrize("program", ["in_static", "in_shared"])
+def test_onnxruntime_beside(beside: Path, program: str) -> None:
+    """However the program is called, and wherever it goes then."""
+    expected = expected_pixels()
+    plain = {k: v for k, v in os.environ.items() if k != "IOEBSS_ONNXRUNTIME"}
+    searched = plain | {"PATH": f"{beside}:{os.environ['PATH']}"}
+    for command in (beside / program, f"./{program}", program):
+        for folder in ((), ("/",)):
+            assert run(command, BUNDLED, *folder, env=searched, cwd=beside) == expected
+
+
+def test_the_current_folder_is_not_searched(beside: Path, tmp_path: Path) -> None:
+    """Once a program has gone elsewhere, its relative name leads to other files."""
+    other = tmp_path / "other" / "bin"
+    other.mkdir(parents=True)
+    (other / "libonnxruntime.so.1").write_text("not a library")
+    plain = {k: v for k, v in os.environ.items() if k != "IOEBSS_ONNXRUNTIME"}
+    found = run("bin/in_static", BUNDLED, other.parent, env=plain, cwd=beside.parent)
+    assert found == expected_pixels()
+
+
 def test_pkg_config_and_a_plain_compiler(
     prefix: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -124,10 +233,7 @@ def test_pkg_config_and_a_plain_compiler(
         pytest.skip("pkg-config or cc is not installed")
     (tmp_path / "consumer.c").write_text(C_PROGRAM)
     folder = installed_folder(prefix)
-    described = (folder / "pkgconfig" / "ioebss.pc").read_text().splitlines()
-    described[0] = f"prefix={prefix}"  # the test installs to another place than was configured
-    (tmp_path / "ioebss.pc").write_text("\n".join(described) + "\n")
-    search = environment | {"PKG_CONFIG_PATH": str(tmp_path)}
+    search = environment | {"PKG_CONFIG_PATH": str(folder / "pkgconfig")}
     flags = run("pkg-config", "--cflags", "--libs", "ioebss", env=search).split()
     run(compiler, "-std=c99", tmp_path / "consumer.c", "-o", tmp_path / "consumer", *flags)
     loading = environment | {"LD_LIBRARY_PATH": str(folder)}
@@ -152,6 +258,10 @@ def test_versions_agree(prefix: Path) -> None:
     assert f'IOEBSS_VERSION_STRING "{ioebss_version()}"' in (
         prefix / "include/ioebss/ioebss.h"
     ).read_text("utf-8")
+
+
+def ioebss_soname() -> str:
+    return "libioebss.so." + ioebss_version().rpartition(".")[0]
 
 
 def ioebss_version() -> str:

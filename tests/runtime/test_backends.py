@@ -181,6 +181,8 @@ def test_threads_out_of_range(make_model: MakeModel, threads: int) -> None:
 def test_no_such_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         Segmenter(tmp_path / "none.onnx")
+    with pytest.raises(ModelError, match="is a folder; name the model file in it"):
+        Segmenter(tmp_path)
 
 
 def test_8_bits_do_not_overflow(samples: Path) -> None:

@@ -145,6 +145,9 @@ void use(Session &session, Choices &choices) {
             }
         }
         session.mask(rows);
+        if ((what & 8) != 0 && !std::equal(mask.begin(), mask.end(), session.view_mask())) {
+            std::abort();
+        }
         for (std::size_t j = 0; j < session.click_count(); ++j) {
             const Click &click = session.click_at(j);
             if (click.x < 0 || click.x >= session.width() || click.y >= session.height()) {

@@ -122,6 +122,10 @@ bool may_go_on(const Error &error, const std::filesystem::path &model, const std
 }  // namespace
 
 Manifest read_model_manifest(const std::filesystem::path &model) {
+    std::error_code failure;
+    if (std::filesystem::is_directory(model, failure)) {
+        throw model_error(model.string() + " is a folder; name the model file in it");
+    }
     if (!is_file(model)) {
         throw model_error(model.string() + " does not exist: no such model file");
     }

@@ -255,9 +255,9 @@ bool Profile::holds(const Shape &shape) const {
     return true;
 }
 
-bool EngineManifest::runs_on(const std::string &compute_capability) const {
-    const auto here = numbers(compute_capability);
-    return std::any_of(this->compute_capability.begin(), this->compute_capability.end(),
+bool EngineManifest::runs_on(const std::string &gpu) const {
+    const auto here = numbers(gpu);
+    return std::any_of(compute_capability.begin(), compute_capability.end(),
                        [&here](const std::string &built) {
                            return is_open(built) ? here >= numbers(built) : here == numbers(built);
                        });

@@ -43,7 +43,7 @@ struct EngineManifest {
     std::string proof_status, proof_reason;
 
     // Whether it was built for a GPU of this compute capability, "9.0" for example.
-    bool runs_on(const std::string &compute_capability) const;
+    bool runs_on(const std::string &gpu) const;
 };
 
 // What an engine is to fit. What is missing is not compared.

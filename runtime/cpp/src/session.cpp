@@ -71,10 +71,11 @@ void Session::click(double x, double y, std::int32_t label, const Rows<std::uint
     ioebss_timing timing = timing_;
     timing.network = step.prediction.network;
     timing.input = clock.milliseconds() - timing.network;
-    timing.mask = write_mask(&step.prediction, all, rows);
+    const Rows<std::uint8_t> target = begin_step(rows);
+    timing.mask = write_mask(&step.prediction, all, target);
     steps_.push_back(std::move(step));
     undone_.clear();
-    own_mask_is_current_ = false;
+    end_step(target);
     timing_ = timing;
 }
 
@@ -84,10 +85,11 @@ void Session::undo(const Rows<std::uint8_t> &rows) {
     }
     const std::size_t left = steps_.size() - 1;
     const Prediction *before = left > 0 ? &steps_[left - 1].prediction : nullptr;
-    timing_.mask = write_mask(before, clicks(left), rows);
+    const Rows<std::uint8_t> target = begin_step(rows);
+    timing_.mask = write_mask(before, clicks(left), target);
     undone_.push_back(std::move(steps_.back()));
     steps_.pop_back();
-    own_mask_is_current_ = false;
+    end_step(target);
 }
 
 void Session::redo(const Rows<std::uint8_t> &rows) {
@@ -96,10 +98,11 @@ void Session::redo(const Rows<std::uint8_t> &rows) {
     }
     Clicks all = clicks(steps_.size());
     all.push_back(undone_.back().click);
-    timing_.mask = write_mask(&undone_.back().prediction, all, rows);
+    const Rows<std::uint8_t> target = begin_step(rows);
+    timing_.mask = write_mask(&undone_.back().prediction, all, target);
     steps_.push_back(std::move(undone_.back()));
     undone_.pop_back();
-    own_mask_is_current_ = false;
+    end_step(target);
 }
 
 void Session::reset(const ioebss_mask_view *start) {
@@ -179,6 +182,15 @@ Mask Session::checked_start(const ioebss_mask_view &start) const {
                           "with six channels");
     }
     return mask_of(start, height(), width());
+}
+
+Rows<std::uint8_t> Session::begin_step(const Rows<std::uint8_t> &rows) {
+    own_mask_is_current_ = false;
+    return rows.data == nullptr ? Rows<std::uint8_t>{own_mask_.data(), width()} : rows;
+}
+
+void Session::end_step(const Rows<std::uint8_t> &written) {
+    own_mask_is_current_ = written.data != nullptr && written.data == own_mask_.data();
 }
 
 double Session::write_mask(const Prediction *prediction, const Clicks &clicks,

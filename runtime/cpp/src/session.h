@@ -25,8 +25,8 @@ class Session {
     // Throws a usage error if there are not so many.
     const Click &click_at(std::size_t index) const;
 
-    // These three write the new mask too, unless `rows` has no data. The session stays as it was
-    // where they throw.
+    // These three write the new mask too: to `rows`; without data there, to the session's own mask
+    // once that has been shown; else nowhere. The session stays as it was where they throw.
     // Adds a click. Throws a click error or a backend error.
     void click(double x, double y, std::int32_t label, const Rows<std::uint8_t> &rows = {});
     // Without running the network. Throw a usage error if there is nothing to undo or redo.
@@ -56,6 +56,10 @@ class Session {
     // The first `count` clicks, with room for one more.
     Clicks clicks(std::size_t count) const;
     Mask checked_start(const ioebss_mask_view &start) const;
+    // Where the mask of a step is to be written, see click. The own mask is not current until
+    // the step is done.
+    Rows<std::uint8_t> begin_step(const Rows<std::uint8_t> &rows);
+    void end_step(const Rows<std::uint8_t> &written);
     // Writes the mask after these clicks, or the one before any where there is no prediction;
     // milliseconds that it took. Without data in `rows` nothing is done.
     double write_mask(const Prediction *prediction, const Clicks &clicks,

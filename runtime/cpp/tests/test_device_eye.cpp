@@ -220,6 +220,38 @@ void check_errors_anywhere() {
     CHECK(calls > 60 && failures >= calls - 40 && failures < calls);
 }
 
+std::vector<std::uint8_t> shown(Session &session) {
+    const std::uint8_t *mask = session.view_mask();
+    return {mask, mask + session.width() * session.height()};
+}
+
+// Once shown, the session's own mask is made within the step: all of it happens, or nothing.
+void check_errors_where_the_mask_is_shown() {
+    const Pair pair = echo_pair(6, 64, Zoom{1.5, 1.1, 30, 0.6});
+    const Noise noise(201, 133, 9);
+    const ioebss_image photo = noise.view();
+    int refused = 0, number = 0, needed = 1;
+    for (; number < needed; ++number) {
+        Session session(pair.device, &photo);
+        session.click(60, 50, kForeground);
+        const std::vector<std::uint8_t> before = shown(session);
+        const int first = stand_in::calls();
+        stand_in::fail_at(first + number);
+        try {
+            session.click(150, 90, kForeground);
+        } catch (const Error &) {
+            ++refused;
+        }
+        stand_in::fail_at(-1);
+        const int last = stand_in::calls();
+        needed = std::max(needed, last - first);
+        const bool taken = session.click_count() == 2;
+        CHECK((shown(session) == before) != taken);
+        CHECK(!taken || stand_in::calls() == last);  // nothing was left to be made
+    }
+    CHECK(refused > 0 && refused <= number);
+}
+
 void check_out_of_memory() {
     const Pair pair = echo_pair(6, 96, std::nullopt);
     const Noise photo(201, 133, 10);
@@ -274,6 +306,7 @@ int main(int, char **arguments) {
     check_that_clicks_are_played();
     check_that_clicks_take_no_more_memory();
     check_errors_anywhere();
+    check_errors_where_the_mask_is_shown();
     check_out_of_memory();
     check_threads();
     check_the_bundled_model(arguments[1]);

@@ -2,11 +2,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <clocale>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -14,6 +17,7 @@
 #include "check.h"
 #include "guard.h"
 #include "ioebss/ioebss.h"
+#include "text.h"
 
 namespace {
 
@@ -46,6 +50,7 @@ ioebss_model_options with(const char *backend) {
 void check_models() {
     const std::string bundled = models + "/default.onnx";
     CHECK(said(open("/not/there.onnx"), IOEBSS_ERROR_MODEL, "no such model file"));
+    CHECK(said(open(models), IOEBSS_ERROR_MODEL, "is a folder"));
     CHECK(said(open(models + "/README.md"), IOEBSS_ERROR_MODEL, "has no manifest"));
     ioebss_model_options options = with("cuda");
     CHECK(said(open(bundled, &options), IOEBSS_ERROR_USAGE,
@@ -187,6 +192,23 @@ void check_sessions() {
     ioebss_model_close(model);
 }
 
+// Numbers in messages are C's own, whatever the program's locale.
+void check_numbers() {
+    for (const double value : {-0.25, 0.0, 1.0, 450.0, 1234567.0, 1e300, 1.0 / 3, 1e-7,
+                               std::numeric_limits<double>::infinity()}) {
+        char expected[32];
+        std::snprintf(expected, sizeof expected, "%g", value);
+        CHECK(ioebss::core::shown(value) == expected);
+    }
+    for (const char *name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8"}) {
+        if (std::setlocale(LC_ALL, name) != nullptr) {
+            CHECK(ioebss::core::shown(-0.25) == "-0.25");
+            CHECK(open(models + "/default.onnx") == IOEBSS_OK);  // its manifest holds fractions
+        }
+    }
+    std::setlocale(LC_ALL, "C");
+}
+
 // What nothing that a caller does should reach: the border itself.
 void check_border() {
     CHECK(said(ioebss::core::guarded([] { throw std::logic_error("broken"); }),
@@ -209,6 +231,7 @@ int main(int, char **arguments) {
     check_libraries();
     check_damaged_model();
     check_sessions();
+    check_numbers();
     check_border();
     return check::result();
 }

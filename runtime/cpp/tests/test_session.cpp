@@ -1,11 +1,29 @@
 // A session through the C++ header, with the bundled model on a drawn photo.
 #include <cstdint>
+#include <cstdlib>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "check.h"
 #include "ioebss/ioebss.hpp"
+
+namespace {
+
+std::size_t refused_bytes = 0;  // memory of this size is not given
+
+}  // namespace
+
+void *operator new[](std::size_t bytes) {
+    void *memory = bytes == refused_bytes ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+    if (memory == nullptr) {
+        throw std::bad_alloc();
+    }
+    return memory;
+}
+void operator delete[](void *memory) noexcept { std::free(memory); }
+void operator delete[](void *memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -66,6 +84,39 @@ void check_starts(const ioebss::Model &model) {
     CHECK(copy(session.mask()) == first);
 }
 
+// What has no memory for its mask has not happened.
+void check_a_mask_without_memory(const ioebss::Model &model) {
+    ioebss::Session session = model.open({square().data(), kWidth, kHeight});
+    bool refused = false;
+    refused_bytes = kWidth * kHeight;
+    try {
+        session.click(120, 80);
+    } catch (const std::bad_alloc &) {
+        refused = true;
+    }
+    refused_bytes = 0;
+    CHECK(refused && session.clicks().empty());
+    CHECK(session.click(120, 80).at(120, 80) && session.clicks().size() == 1);
+}
+
+// Steps that write to the caller's memory and steps that show the session's own, mixed.
+void check_both_masks(const ioebss::Model &model) {
+    ioebss::Session session = model.open({square().data(), kWidth, kHeight});
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(kWidth) * kHeight, 7);
+    const ioebss::MaskBuffer mask{pixels.data(), kWidth, kHeight};
+    const auto one = copy(session.click(120, 80));
+    session.click(20, 20, ioebss::kForeground, mask);
+    const auto two = pixels;
+    CHECK(two != one && copy(session.mask()) == two);
+    session.undo(mask);
+    CHECK(pixels == one && copy(session.mask()) == one);
+    session.redo(mask);
+    CHECK(pixels == two && copy(session.mask()) == two);
+    CHECK(copy(session.undo()) == one && copy(session.redo()) == two);
+    session.reset();
+    CHECK(copy(session.mask()) == std::vector<std::uint8_t>(pixels.size(), 0));
+}
+
 // Handles are closed in any order; what was moved from holds nothing.
 void check_ownership(const std::string &path) {
     auto model = std::make_unique<ioebss::Model>(path);
@@ -114,6 +165,8 @@ int main(int, char **arguments) {
     const ioebss::Model model(path);
     check_clicks(model);
     check_starts(model);
+    check_a_mask_without_memory(model);
+    check_both_masks(model);
     check_ownership(path);
     check_exceptions(model, path);
     return check::result();

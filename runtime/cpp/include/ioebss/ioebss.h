@@ -192,9 +192,11 @@ IOEBSS_API IOEBSS_CHECKED ioebss_status ioebss_session_open(const ioebss_model *
                                                             ioebss_session **session);
 IOEBSS_API void ioebss_session_close(ioebss_session *session);
 
-/* Wherever a function takes `mask`, the new mask is written there; with NULL none is made, and
- * ioebss_session_mask or ioebss_session_view_mask gives it later. USAGE: it has another size than
- * the photo, or its stride is shorter than a row; nothing has happened then. */
+/* Wherever a function takes `mask`, the new mask is written there. With NULL none is made, and
+ * ioebss_session_mask or ioebss_session_view_mask gives it later; but a session that has shown its
+ * own mask once (ioebss_session_view_mask) makes that as part of the call, so that it costs nothing
+ * later and cannot fail then. USAGE: it has another size than the photo, or its stride is shorter
+ * than a row; nothing has happened then. */
 
 /* Adds a click. Every click is obeyed: its pixel is on the side that it says.
  * Errors: CLICK: outside the photo, not finite, an unknown label, a background click before there

@@ -44,6 +44,10 @@
 #ifndef IOEBSS_IOEBSS_HPP
 #define IOEBSS_IOEBSS_HPP
 
+#if __cplusplus < 201703L
+#error "ioebss.hpp needs C++17 or newer: compile with -std=c++17, or include ioebss.h"
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -141,11 +145,13 @@ struct ImageView {
 };
 
 // A mask to be read: 0 off the object, anything else on it. Those that the library shows have 255.
+// Stride in bytes from row to row; 0: rows without gaps.
 struct MaskView {
     const std::uint8_t *data = nullptr;
     std::int32_t width = 0, height = 0;
     std::int64_t stride = 0;
 
+    // Whether a pixel, which must be one of the mask's, is on the object.
     bool at(std::int32_t x, std::int32_t y) const {
         return data[y * (stride == 0 ? width : stride) + x] != 0;
     }
@@ -173,8 +179,7 @@ class Session {
     // Adds a click. Throws ClickError: outside the photo, not finite, an unknown label, or a
     // background click before there is anything to take away from; BackendError: the engine failed.
     MaskView click(double x, double y, std::int32_t label = kForeground) {
-        check(ioebss_session_click(get(), x, y, label, nullptr));
-        return mask();
+        return shown([&] { return ioebss_session_click(get(), x, y, label, nullptr); });
     }
     void click(double x, double y, std::int32_t label, const MaskBuffer &mask) {
         const ioebss_mask own = raw(mask);
@@ -184,12 +189,18 @@ class Session {
     // Takes the last click back, or sets it again, without running the network. Throws UsageError:
     // there is none.
     MaskView undo() {
-        check(ioebss_session_undo(get(), nullptr));
-        return mask();
+        return shown([&] { return ioebss_session_undo(get(), nullptr); });
+    }
+    void undo(const MaskBuffer &mask) {
+        const ioebss_mask own = raw(mask);
+        check(ioebss_session_undo(get(), &own));
     }
     MaskView redo() {
-        check(ioebss_session_redo(get(), nullptr));
-        return mask();
+        return shown([&] { return ioebss_session_redo(get(), nullptr); });
+    }
+    void redo(const MaskBuffer &mask) {
+        const ioebss_mask own = raw(mask);
+        check(ioebss_session_redo(get(), &own));
     }
 
     // Forgets all clicks; the photo stays prepared.
@@ -267,6 +278,15 @@ class Session {
     };
 
     explicit Session(ioebss_session *handle) : handle_(handle) {}
+
+    // A session that has shown its mask makes the next one within the step: there is memory for it
+    // before the step, and it cannot fail after it.
+    template <typename Step>
+    MaskView shown(const Step &step) {
+        mask();
+        check(step());
+        return mask();
+    }
 
     static ioebss_mask raw(const MaskBuffer &mask) {
         return {mask.data, mask.width, mask.height, mask.stride};

@@ -1,7 +1,6 @@
 #include "onnxruntime_library.h"
 
 #include <cstdlib>
-#include <filesystem>
 
 #include "error.h"
 
@@ -23,10 +22,8 @@ SharedLibrary found(const std::string &path) {
                         "ONNX Runtime cannot be loaded from " + named + ": " + error.what());
         }
     }
-    const std::string beside = own_folder() + "/" + kSoname;
-    std::error_code failure;
     try {
-        return SharedLibrary(std::filesystem::exists(beside, failure) ? beside : kSoname);
+        return SharedLibrary(beside_or_name(kSoname));
     } catch (const Error &error) {
         throw Error(error.status(), std::string("ONNX Runtime cannot be loaded: ") + error.what() +
                                         "; install it, put " + kSoname +

@@ -21,8 +21,8 @@ class SharedLibrary {
     std::unique_ptr<void, Close> handle_;
 };
 
-// The folder of the file that this code was loaded from: the library, or the program where it is
-// linked in. "" if the loader cannot tell.
-std::string own_folder();
+// What to load for a library with this file name: the file beside libioebss (or beside the program
+// where that is linked in), if there is one; else the name, for the dynamic loader to look for.
+std::string beside_or_name(const std::string &name);
 
 }  // namespace ioebss::core

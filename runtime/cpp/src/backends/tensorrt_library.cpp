@@ -1,6 +1,5 @@
 #include "backends/tensorrt_library.h"
 
-#include <filesystem>
 #include <utility>
 
 #include "engine_files.h"
@@ -23,10 +22,9 @@ std::string file_name(const std::string &flavour) {
 }
 
 SharedLibrary found(const std::string &flavour) {
-    const std::string name = file_name(flavour), beside = own_folder() + "/" + name;
-    std::error_code failure;
+    const std::string name = file_name(flavour);
     try {
-        return SharedLibrary(std::filesystem::exists(beside, failure) ? beside : name);
+        return SharedLibrary(beside_or_name(name));
     } catch (const Error &error) {
         throw Error(error.status(), flavour + " is not usable (" + error.what() +
                                         "); install it, put " + name +
