@@ -1,18 +1,17 @@
 // Numbers in messages: as printf's %g, but with a decimal point in every locale.
 #pragma once
 
-#include <array>
-#include <charconv>
+#include <locale>
+#include <sstream>
 #include <string>
 
 namespace ioebss::core {
 
 inline std::string shown(double value) {
-    std::array<char, 32> text{};
-    char *const begin = text.data();  // room for 6 digits, sign, point and exponent
-    const auto end =
-        std::to_chars(begin, begin + text.size(), value, std::chars_format::general, 6);
-    return {begin, end.ptr};
+    std::ostringstream text;  // std::to_chars of a double wants GCC 11
+    text.imbue(std::locale::classic());
+    text << value;
+    return text.str();
 }
 
 }  // namespace ioebss::core
