@@ -56,10 +56,14 @@ def list_jobs(arguments: argparse.Namespace) -> list[Job]:
 
 def _inputs(arguments: argparse.Namespace, photos: list[Path]) -> list[Path]:
     """Everything that was given, which no result may overwrite."""
+    from ioebss.engine_files import engine_manifest_path
+    from ioebss.manifest import manifest_path
+
     clicks = [Path(text) for text in arguments.clicks if text.lower().endswith(".json")]
-    model = [arguments.model, arguments.model.with_suffix(".json")] if arguments.model else []
-    masks = [path for path in (arguments.start, arguments.trimap) if path]
-    return [*photos, *clicks, *model, *masks]
+    others = [path for path in (arguments.start, arguments.trimap, arguments.model) if path]
+    if model := arguments.model:
+        others += [manifest_path(model), engine_manifest_path(model)]
+    return [*photos, *clicks, *others]
 
 
 def _named(
