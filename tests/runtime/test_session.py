@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ioebss import Segmenter, Session
 from ioebss.backends import Backend
 from ioebss.clicks import Click
-from ioebss.errors import BackendError, ClickError, ImageError, UsageError
+from ioebss.errors import BackendError, ClickError, ImageError, PhotoSizeError, UsageError
 from ioebss.planes import rasterise
 from ioebss.windows import Zoom
 
@@ -212,6 +212,12 @@ def test_predict_leaves_the_session_alone(segmenter: Segmenter) -> None:
 )
 def test_arrays_that_are_no_photo(segmenter: Segmenter, photo: np.ndarray) -> None:
     with pytest.raises(ImageError, match="photo"):
+        segmenter.open(photo)
+
+
+def test_an_array_of_too_many_pixels(segmenter: Segmenter) -> None:
+    photo = np.broadcast_to(np.uint8(0), (12_000, 12_000, 3))  # of one byte
+    with pytest.raises(PhotoSizeError, match="more than 120000000 pixels"):
         segmenter.open(photo)
 
 
