@@ -60,7 +60,7 @@ def test_unknown_backend(make_model: MakeModel) -> None:
 def test_a_missing_engine_is_answered_with_the_pip_line(
     make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r'pip install "ioebss\[cpu\]"'):
         Segmenter(make_model(), backend="onnxruntime-cpu")
 

@@ -316,11 +316,10 @@ def test_a_missing_library_is_answered_with_the_pip_line(
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(MissingExtraError, match=r'pip install "ioebss\[gpu\]"'):
         Segmenter(machine.engine, backend="tensorrt")
-    monkeypatch.undo()
 
 
 def test_missing_pycuda_is_answered_with_the_pip_line(
-    make_model: MakeModel, fake_driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
+    fake_driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ioebss.gpu.pycuda_driver import PyCudaDriver
 

@@ -134,17 +134,17 @@ def test_a_user_without_a_name(
         (["photo.jpg", "--clicks", "--start", "small.png"], "the mask has shape"),
     ],
 )
-def test_wrong_usage(command: Command, photo: Path, arguments: list[str], message: str) -> None:
+def test_wrong_usage(call: Command, photo: Path, arguments: list[str], message: str) -> None:
     Image.fromarray(np.zeros((5, 5), np.uint8)).save(photo.with_name("small.png"))
-    result = command("ioebss-run", *arguments)
+    result = call("ioebss-run", *arguments)
     assert result.returncode == 2, result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_what_is_no_photo(command: Command, photo: Path) -> None:
+def test_what_is_no_photo(call: Command, photo: Path) -> None:
     photo.write_text("no photo")
-    result = command("ioebss-run", photo, "--clicks")
+    result = call("ioebss-run", photo, "--clicks")
     assert result.returncode == 1
     assert "is not a JPEG" in result.stderr
 
