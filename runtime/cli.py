@@ -186,9 +186,10 @@ def _show_page(arguments: argparse.Namespace) -> None:
             "the page saves results itself"
         )
     from ioebss.image_files import read_mask, read_photo
-    from ioebss.serving.open_page import check_extra, open_page
+    from ioebss.serving.extra import check_extra
+    from ioebss.serving.open_page import open_page
 
-    check_extra()
+    check_extra("the page", "; or give the clicks, e.g. --clicks 320,240")
     photo = Path(arguments.photos[0])
     read_photo(photo)  # what is wrong with it is said before the engine loads
     start = read_mask(arguments.start) if arguments.start else None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ioebss.command import run_command
-from ioebss.errors import MissingExtraError, UsageError
+from ioebss.errors import UsageError
 from ioebss.precision import AUTO, CHOICES
 
 TOKEN_VARIABLE = "IOEBSS_TOKEN"
@@ -79,11 +79,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(f'{error.name} is missing; pip install "ioebss[serve]"') from None
+    from ioebss.serving.extra import check_extra
+
+    check_extra("the service")
     from ioebss.serving.access import settings_for
     from ioebss.serving.server import address_of, bind, serve
 
