@@ -224,6 +224,7 @@ def _one(
         write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
     area = int(mask.sum())
     if arguments.json:
+        from ioebss.clicks import as_table
         from ioebss.rle import box
 
         line = {
@@ -234,7 +235,7 @@ def _one(
             "height": session.height,
             "area": area,
             "bbox": box(mask),
-            "clicks": [{"x": c.x, "y": c.y, "label": c.label} for c in clicks],
+            "clicks": as_table(clicks),
             "model": segmenter.manifest.name,
             "backend": segmenter.backend,
             "precision": segmenter.precision,
