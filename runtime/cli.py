@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ioebss.command import run_command
 from ioebss.errors import IoebssError, UsageError
 from ioebss.jobs import Job, list_jobs
-from ioebss.precision import AUTO, CHOICES, INT8
+from ioebss.model_options import add_model_options, open_segmenter
 
 if TYPE_CHECKING:
     from ioebss.coco_files import CocoFile
@@ -86,33 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--start", type=Path, metavar="MASK", help="start from this mask and correct it"
     )
-    parser.add_argument(
-        "--model", type=Path, help="ONNX file or engine, its manifest beside it (bundled)"
-    )
-    precision = parser.add_mutually_exclusive_group()
-    precision.add_argument(
-        "--precision",
-        choices=CHOICES,
-        default=AUTO,
-        help="auto: what is fast here of the files beside the model, 8 bits on CPUs with VNNI; "
-        "exact: the very file that is named (auto)",
-    )
-    precision.add_argument(
-        "--int8",
-        action="store_const",
-        const=INT8,
-        dest="precision",
-        help="short for --precision int8",
-    )
-    parser.add_argument(
-        "--backend", default="auto", help="inference engine, or auto for the first that works"
-    )
-    parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
-    parser.add_argument(
-        "--threads",
-        type=int,
-        help="CPU threads of the network (IOEBSS_THREADS, else the engine's own choice)",
-    )
+    add_model_options(parser)
     parser.add_argument(
         "--flip", action="store_true", help="average with the mirrored input: twice the time"
     )
@@ -161,17 +135,7 @@ def _all(
 
 
 def _segmenter(arguments: argparse.Namespace) -> Segmenter:
-    from ioebss.segmenter import Segmenter
-
-    return Segmenter(
-        arguments.model,
-        backend=arguments.backend,
-        precision=arguments.precision,
-        threads=arguments.threads,
-        size=arguments.size,
-        zoom=not arguments.no_zoom,
-        flip=arguments.flip,
-    )
+    return open_segmenter(arguments, zoom=not arguments.no_zoom, flip=arguments.flip)
 
 
 def _show_page(arguments: argparse.Namespace) -> None:
