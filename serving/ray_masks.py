@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import TEMPORARY, write_atomically
+from ioebss.atomic import TEMPORARY, make_folder, write_atomically
 from ioebss.command import run_command
 from ioebss.errors import IoebssError, MissingExtraError, OutputError, UsageError
 from ioebss.image_files import read_mask, read_photo
@@ -290,10 +290,7 @@ def _claim(job: Job) -> None:
         OutputError: it cannot be made.
     """
     output = Path(job.output)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be made a folder: {error.strerror}") from None
+    make_folder(output)
     decisive = {k: v for k, v in asdict(job).items() if k not in ("photos", "output", "model")}
     path = output / JOB
     if path.exists():
