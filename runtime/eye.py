@@ -141,7 +141,7 @@ class HostEye:
 
     def mask(self, prediction: Prediction) -> NDArray[np.bool_]:
         """See `Eye`."""
-        self._levels()
+        self._levels()  # which a closed eye has not
         return logits_to_mask(prediction.logits, prediction.window, self.height, self.width)
 
     def close(self) -> None:
