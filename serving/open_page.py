@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ioebss.errors import PhotoSizeError
+
 if TYPE_CHECKING:
     from ioebss.segmenter import Segmenter
     from ioebss.serving.service import Service
@@ -43,7 +45,7 @@ def open_page(segmenter: Segmenter, photo: Path, start: NDArray[np.bool_] | None
     Raises:
         ImageError: the photo cannot be read.
         UsageError: the mask does not fit the photo or the model.
-        ServiceError: the photo is too large to be served.
+        PhotoSizeError: the photo is too large to be served.
     """
     from ioebss.serving.app import create_app
     from ioebss.serving.server import address_of, bind, serve
@@ -88,7 +90,12 @@ def _settings(token: str) -> Settings:
 
 async def _open(service: Service, photo: Path, start: NDArray[np.bool_] | None) -> str:
     """Opens a session with the photo; its id."""
-    opened = await service.open(photo.read_bytes(), HOST, photo.name)
+    from ioebss.serving.errors import ServiceError
+
+    try:
+        opened = await service.open(photo.read_bytes(), HOST, photo.name)
+    except ServiceError as error:
+        raise PhotoSizeError(f"{photo}: {error.detail}") from None
     session = str(opened["id"])
     if start is not None:
         buffer = io.BytesIO()

@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -147,6 +148,17 @@ def test_what_is_no_photo(call: Command, photo: Path) -> None:
     result = call("ioebss-run", photo, "--clicks")
     assert result.returncode == 1
     assert "is not a JPEG" in result.stderr
+
+
+def test_a_photo_that_there_is_no_room_for(
+    call: Command, make_model: MakeModel, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found out when the page is served already, which ends it."""
+    settings = replace(open_page._settings("x" * 16), max_session_bytes=1000)
+    monkeypatch.setattr(open_page, "_settings", lambda token: settings)
+    result = call("ioebss-run", photo, "--clicks", "--model", make_model())
+    assert result.returncode == 1
+    assert "photo.jpg: the photo needs more memory than sessions may" in result.stderr
 
 
 def run_main(
