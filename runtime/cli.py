@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from ioebss.command import run_command
 from ioebss.errors import IoebssError, UsageError
-from ioebss.jobs import Job, list_jobs
+from ioebss.jobs import LABELLED_KINDS, Job, list_jobs
 from ioebss.model_options import add_model_options, open_segmenter
 
 if TYPE_CHECKING:
     from ioebss.coco_files import CocoFile
     from ioebss.segmenter import Segmenter
 
-KINDS = ("mask", "cutout", "overlay", "json", "labelme", "coco")
+KINDS = ("mask", "cutout", "overlay", "json", *LABELLED_KINDS)
 DEFAULT_LABEL = "object"
 DESCRIPTION = "Click on an object in a photo, get its mask."
 EPILOG = """examples:
@@ -103,11 +103,11 @@ def _run(arguments: argparse.Namespace) -> None:
         return
     # The engine takes its time to load: everything that can be wrong before is found before.
     jobs = list_jobs(arguments)
-    from ioebss.coco_files import CocoFile
-
     segmenter = _segmenter(arguments)
     coco = None
     if arguments.format == "coco":
+        from ioebss.coco_files import CocoFile
+
         photos = [job.photo for job in jobs]
         coco = CocoFile(jobs[0].output, photos, arguments.label or DEFAULT_LABEL)
     try:

@@ -11,7 +11,7 @@ from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.errors import UsageError
 
 RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
-LABELLED_KINDS = ("labelme", "coco")
+LABELLED_KINDS = ("labelme", "coco")  # files that people edit with other programs
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ioebss.atomic import make_folder
 from ioebss.errors import UsageError
+from ioebss.jobs import LABELLED_KINDS
 from ioebss.origin_mark import check_replaceable
 from ioebss.result_files import default_path
 
-JSON_KINDS = ("json", "labelme", "coco")
-MARKED_KINDS = ("labelme", "coco")  # files that people edit with other programs
+JSON_KINDS = ("json", *LABELLED_KINDS)
 
 
 def result_paths(
@@ -43,7 +43,7 @@ def result_paths(
         several = len(photos) > 1 or (many and not is_file)
         files = [_file(photo, kind, given, several) for photo in photos]
     _check_apart(files, inputs)
-    if kind in MARKED_KINDS:
+    if kind in LABELLED_KINDS:
         for file in files:
             check_replaceable(file)
     if given and files[0].parent == given:
