@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,6 +201,27 @@ def test_an_engine_that_does_not_load(machine: Machine) -> None:
     with pytest.raises(ModelError, match="cannot be loaded by tensorrt: deserialization failed"):
         Segmenter(machine.engine)
     assert Segmenter(machine.model).backend == "onnxruntime-cpu"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"tensors": ("input", "output")},
+            r"has the tensors \['input', 'output'\]; an IOEBSS engine",
+        ),
+        ({"tensors": ("input", "logits", "more")}, "has the tensors"),
+        ({"kind": "half"}, "input is half; expected float32 at the edges"),
+    ],
+)
+def test_an_engine_of_something_else(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], message: str
+) -> None:
+    library = make_library(machine.driver, VERSION, **changes)
+    monkeypatch.setitem(sys.modules, "tensorrt", library)
+    with pytest.raises(ModelError, match=message):
+        Segmenter(machine.engine)
+    assert machine.driver.held == 0
 
 
 def test_a_damaged_manifest_of_an_engine(machine: Machine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -56,6 +57,14 @@ class Served:
                 yield gate
             finally:
                 gate.set()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for something that comes soon, on a busy machine too."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
 
 
 @contextmanager

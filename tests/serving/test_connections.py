@@ -50,6 +50,16 @@ def test_those_that_ask_nothing_are_closed(service: Any, said: bytes) -> None:
         assert closed(connection) == b""
 
 
+def test_those_that_ask_now_and_then_stay(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever they are looked at they are silent, but they have asked since the last time."""
+    monkeypatch.setattr(connections, "PATIENCE", 1.0)
+    with serve().connect() as connection:
+        for _ in range(12):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+            time.sleep(0.2)
+
+
 def test_a_head_byte_by_byte_is_not_waited_for(service: Any) -> None:
     with service.connect() as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nX: ")

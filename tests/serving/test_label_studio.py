@@ -24,6 +24,7 @@ from ioebss.serving.brush_rle import decode, encode
 from ioebss.serving.settings import Settings
 
 from . import label_studio_server
+from .conftest import until
 
 Mask = NDArray[np.bool_]
 WIDTH, HEIGHT = 451, 300
@@ -220,6 +221,27 @@ def test_a_personal_access_token_is_changed_for_one_that_works(
             for name in ("/a.jpg", "/b.jpg"):
                 predict(client, request(name, keypoint(230, 110)))
         assert server.asked == ["/api/token/refresh/", "/a.jpg", "/b.jpg"]
+
+
+def test_what_waits_counts_as_memory(serve: Any, cat: bytes, uri: str) -> None:
+    """A photo that came, until it is decoded; then the session, until its clicks are set."""
+    served, body = serve(), request(uri, keypoint(230, 110))
+
+    def post() -> Any:
+        return served.client.post("/label-studio/predict", json=body)
+
+    with ThreadPoolExecutor(1) as pool:
+        with served.busy("photos"):
+            first = pool.submit(post)
+            until(lambda: served.service.photos.waiting == 1)
+            assert served.service.sessions.bytes == len(cat)
+        assert first.result().status_code == 200
+        with served.busy():
+            second = pool.submit(post)
+            until(lambda: served.service.network.waiting == 1)
+            assert served.service.sessions.bytes > 6 * WIDTH * HEIGHT
+        assert second.result().status_code == 200
+    assert served.service.sessions.bytes == 0
 
 
 def refused(client: TestClient, body: Any, status: int, text: str) -> None:

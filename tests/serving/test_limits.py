@@ -16,7 +16,10 @@ from PIL import Image
 
 from ioebss.errors import PhotoSizeError
 from ioebss.image_files import decode_mask, decode_photo
+from ioebss.serving import app
 from ioebss.serving.errors import ServiceError
+
+from .conftest import until
 
 
 def bomb(width: int, height: int, mode: int = 2) -> bytes:
@@ -57,13 +60,6 @@ def exchange(served: Any, *parts: bytes) -> bytes:
 
 def head(path: str, length: int, more: str = "") -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{more}\r\n".encode()
-
-
-def until(condition: Any) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_a_bomb_is_not_decoded(serve: Any) -> None:
@@ -173,6 +169,30 @@ def test_the_least_recently_used_session_goes(serve: Any, cat: bytes) -> None:
     statuses = [served.client.get(path).status_code for path in (first, second, third)]
     assert statuses == [200, 404, 200]
     assert 'ioebss_evictions_total{reason="count"} 1.0' in served.client.get("/metrics").text
+
+
+def test_a_session_that_grows_by_a_click_makes_idle_ones_go(serve: Any, cat: bytes) -> None:
+    served = serve()
+    path = served.open(cat)
+    each = served.service.sessions.bytes
+    served.client.delete(path)
+    served = serve(max_session_bytes=2 * each)
+    idle, used = served.open(cat), served.open(cat)
+    assert served.client.get(idle).status_code == 200
+    reply = served.client.post(f"{used}/clicks?mask=none", json={"x": 230, "y": 110})
+    assert reply.status_code == 200
+    statuses = [served.client.get(path).status_code for path in (idle, used)]
+    assert statuses == [404, 200]
+
+
+def test_old_sessions_go_although_nobody_asks(
+    serve: Any, cat: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "SWEEP_SECONDS", 0.05)
+    served = serve(session_seconds=0.2)
+    served.open(cat)
+    until(lambda: len(served.service.sessions) == 0)
+    assert 'ioebss_evictions_total{reason="age"} 1.0' in served.client.get("/metrics").text
 
 
 def test_a_full_queue_answers_429_and_nothing_is_lost(serve: Any, cat: bytes) -> None:

@@ -314,7 +314,7 @@ def test_a_click_counts_once_whatever_the_network_loses(
     assert share(masks[3]) in screen.status()
 
 
-def test_by_the_keyboard_alone(open_cat: Open, masks: list[np.ndarray], cat: np.ndarray) -> None:
+def test_by_the_keyboard_alone(open_cat: Open, masks: list[np.ndarray]) -> None:
     screen = open_cat()
     page = screen.page
     page.keyboard.press("c")  # a crosshair in the middle
@@ -354,7 +354,7 @@ def test_by_the_keyboard_alone(open_cat: Open, masks: list[np.ndarray], cat: np.
     expect(page.locator("#keys")).to_contain_text("move the crosshair")
 
 
-def test_touch_on_a_small_screen(open_cat: Open, masks: list[np.ndarray]) -> None:
+def test_touch_on_a_small_screen(open_cat: Open) -> None:
     screen = open_cat(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
     page = screen.page
     assert page.evaluate("document.documentElement.scrollWidth") == 360
@@ -452,9 +452,7 @@ def test_mouse_zoom_and_pan_keep_the_pixel_under_the_cursor(open_cat: Open) -> N
     assert [click["x"] for click in json.loads(page.evaluate(STATE))["clicks"]] == [230, 230]
 
 
-def test_start_from_a_mask(
-    open_cat: Open, cat: np.ndarray, masks: list[np.ndarray], tmp_path: Path
-) -> None:
+def test_start_from_a_mask(open_cat: Open, cat: np.ndarray, tmp_path: Path) -> None:
     screen = open_cat()
     start = np.zeros(cat.shape[:2], bool)
     start[50:200, 100:300] = True

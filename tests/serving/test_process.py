@@ -88,7 +88,7 @@ def test_a_second_signal_ends_it_at_once(process: subprocess.Popen[str]) -> None
         process.wait(20)
 
 
-def test_the_address_is_printed_and_the_token_is_not(tmp_path: Path) -> None:
+def test_the_address_is_printed_and_the_token_is_not() -> None:
     program = Path(sys.executable).with_name("ioebss-serve")
     token = "correct-horse-battery-staple"
     with subprocess.Popen(
