@@ -168,7 +168,7 @@ class HostEye:
         if self._flip:
             mirrored = self._backend.run(np.ascontiguousarray(inputs[..., ::-1]))[0, 0]
             logits = np.asarray(0.5 * (logits + mirrored[:, ::-1]), np.float32)
-        return np.array(logits)
+        return np.array(logits)  # what an engine gives need not be writable
 
     def _previous(
         self, last: Last, window: Window, height: int, width: int

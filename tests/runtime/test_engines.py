@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ioebss import Segmenter
+from ioebss import BUNDLED_INT8, Segmenter
 from ioebss.backends import tensorrt
 from ioebss.choice import engine_path
 from ioebss.engine_files import (
@@ -366,3 +366,5 @@ def test_onnxruntime_without_its_cuda_provider(
 def test_eight_bit_files_are_for_the_cpu(make_model: MakeModel) -> None:
     with pytest.raises(BackendError, match="8-bit ONNX files are made for onnxruntime-cpu"):
         Segmenter(make_model(), backend="onnxruntime-cuda", precision="int8")
+    with pytest.raises(BackendError, match="8-bit ONNX files are made for onnxruntime-cpu"):
+        Segmenter(BUNDLED_INT8, backend="onnxruntime-cuda")  # named itself
