@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.backends import open_backend
+from ioebss.choice import CPU
 from ioebss.errors import DataError
 from ioebss.manifest import read_manifest
 from ioebss.overlap import iou
@@ -66,5 +67,5 @@ class Reference:
 
     def _masks_of(self, graph: Path) -> list[NDArray[np.bool_]]:
         # By name: with "auto" a graph for CPUs could be run by another engine.
-        backend = open_backend(graph, self.manifest, "onnxruntime-cpu")
+        backend = open_backend(graph, self.manifest, CPU)
         return [backend.run(inputs) > 0 for inputs in self.inputs]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ioebss.atomic import check_parent
+from ioebss.calibration.defaults import METHOD, METHODS, PHOTOS, SPLIT
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
 from ioebss.trainer.options import add_data
@@ -22,7 +23,6 @@ DESCRIPTION = """Measure the ranges of a model's activations, on photographs who
 clicked as people would. `ioebss-export MODEL.onnx --int8 --calibration RANGES.json` makes an 8-bit
 model of them. With --sensitivity, find out which layers lose most in 8 bits.
 """
-PHOTOS = 40
 SENSITIVITY_PHOTOS = 12
 
 
@@ -35,12 +35,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ioebss-calibrate", description=DESCRIPTION)
     parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="float32 model")
     add_data(parser, ", as for ioebss-train")
-    parser.add_argument("--split", default="train", help="list of photos (%(default)s)")
+    parser.add_argument("--split", default=SPLIT, help="list of photos (%(default)s)")
     parser.add_argument("--photos", type=int, default=PHOTOS, help="how many (%(default)s)")
     parser.add_argument(
         "--method",
-        choices=("minmax", "entropy", "percentile"),
-        default="minmax",
+        choices=METHODS,
+        default=METHOD,
         help="extremes, least loss of information, or all but outliers (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of photos and clicks (%(default)s)")

@@ -5,16 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ioebss.calibration.defaults import METHOD, PHOTOS
 from ioebss.calibration.ranges import ONE_SHAPE, Ranges, measure_ranges
 from ioebss.calibration.samples import network_inputs
 from ioebss.errors import UsageError
 from ioebss.manifest import check_graph, read_manifest
 from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import SceneDataset
-
-PHOTOS = 40
-SPLIT = "train"
-METHOD = "minmax"
 
 
 def calibrated(
@@ -32,7 +29,7 @@ def calibrated(
         model: float32 ONNX file with its manifest.
         dataset: photographs with objects.
         photos: how many of them, drawn at random.
-        method: one of `ioebss.calibration.ranges.METHODS`.
+        method: one of `ioebss.calibration.defaults.METHODS`.
         seed: of photographs and clicks.
         described: what else the ranges file is to say about the samples: data, split, command.
 

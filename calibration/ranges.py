@@ -6,7 +6,7 @@ import io
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.atomic import write_atomically
+from ioebss.calibration.defaults import METHODS
 from ioebss.errors import DataError, MissingExtraError, ModelError, UsageError
 from ioebss.json_files import read_json_object
 from ioebss.manifest import INPUT
 
 FORMAT = 1
 MAX_BYTES = 16 * 1024 * 1024
-METHODS = ("minmax", "entropy", "percentile")
 ONE_SHAPE = ("entropy", "percentile")  # these take inputs of one shape only
 
 
@@ -91,7 +91,7 @@ def measure_ranges(
             calibrator.collector = BoundedHistograms(*values, calibrator.scenario)
         count = 0
         for value in inputs:  # one by one: all activations of what is given are in memory at once
-            calibrator.collect_data(_Reader([value]))
+            calibrator.collect_data(_Reader(value))
             count += 1
         if not count:
             raise DataError("nothing to calibrate on: no photo has an object that is large enough")
@@ -104,15 +104,14 @@ def measure_ranges(
 
 
 class _Reader:
-    """Inputs as ONNX Runtime's calibrators read them."""
+    """An input as ONNX Runtime's calibrators read it."""
 
-    def __init__(self, inputs: list[NDArray[np.float32]]) -> None:
-        self._inputs: Iterator[NDArray[np.float32]] = iter(inputs)
+    def __init__(self, value: NDArray[np.float32]) -> None:
+        self._left = [{INPUT: value}]
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """The next input, or None after the last."""
-        value = next(self._inputs, None)
-        return None if value is None else {INPUT: value}
+        """The input, then None."""
+        return self._left.pop() if self._left else None
 
 
 def write_ranges(ranges: Ranges, path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.backends import Backend, open_backend
+from ioebss.choice import CPU
 from ioebss.clicks import Click
 from ioebss.manifest import read_manifest
 from ioebss.progress import Progress
@@ -20,7 +21,7 @@ from ioebss.simulation import correction_click
 from ioebss.trainer.datasets.scene import MIN_AREA, VOID, SceneDataset
 
 MAX_CLICKS = 20
-PER_PHOTO = 3  # inputs taken from each: of the first click, of one in between, of the last
+PER_PHOTO = 3
 
 
 class Recorder:
@@ -34,6 +35,11 @@ class Recorder:
         """See `Backend`."""
         self.inputs.append(inputs.copy())
         return self.inner.run(inputs)
+
+    def some(self) -> list[NDArray[np.float32]]:
+        """At most `PER_PHOTO` of the inputs: of the first click, of one in between, of the last."""
+        count = min(PER_PHOTO, len(self.inputs))
+        return [self.inputs[i] for i in np.linspace(0, len(self.inputs) - 1, count).astype(int)]
 
 
 def network_inputs(
@@ -62,7 +68,7 @@ def network_inputs(
         DataError, ImageError: a photo cannot be read.
     """
     manifest = read_manifest(model)
-    backend = open_backend(model, manifest, "onnxruntime-cpu", threads=1)
+    backend = open_backend(model, manifest, CPU, threads=1)
     if one_shape and manifest.fixed_size is None:
         side = manifest.recommended_sizes[0]
         manifest = replace(manifest, fixed_size=(side, side))
@@ -77,9 +83,7 @@ def network_inputs(
                 session = Session(scene.image, manifest, recorder, zoom=manifest.zoom)
                 truth = scene.labels == rng.choice(objects)
                 _click_through(session, truth, scene.labels != VOID, rng)
-                count = min(PER_PHOTO, len(recorder.inputs))
-                for place in np.linspace(0, len(recorder.inputs) - 1, count).astype(int):
-                    yield recorder.inputs[place]
+                yield from recorder.some()
             advance()
 
 

@@ -25,7 +25,6 @@ from ioebss.calibration.ranges import Ranges
 from ioebss.progress import Progress
 
 FORMAT = 1
-SHOWN = 10  # the worst layers, which are printed and marked
 
 
 @dataclass(frozen=True)

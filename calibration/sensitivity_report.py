@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ioebss.atomic import write_atomically
-from ioebss.calibration.sensitivity import SHOWN, Sensitivity, write_sensitivity
-from ioebss.errors import OutputError
+from ioebss.atomic import make_folder, write_atomically
+from ioebss.calibration.sensitivity import Sensitivity, write_sensitivity
 
 NAME = "sensitivity"
+SHOWN = 10  # the worst layers, which are printed and marked
 
 
 def write_report(sensitivity: Sensitivity, folder: Path) -> None:
@@ -17,10 +17,7 @@ def write_report(sensitivity: Sensitivity, folder: Path) -> None:
     Raises:
         OutputError: they cannot be written.
     """
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror or error}") from None
+    make_folder(folder)
     write_sensitivity(sensitivity, folder / f"{NAME}.json")
     text = markdown_table(sensitivity)
     write_atomically(folder / f"{NAME}.md", lambda path: path.write_text(text, "utf-8"))
@@ -75,13 +72,11 @@ def plot_sensitivity(sensitivity: Sensitivity, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     layers = sensitivity.layers
     worst = {layer.weight for layer in sensitivity.worst_first()[:SHOWN]}
     figure = Figure(figsize=(8, 1.5 + 0.16 * len(layers)), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     places = range(len(layers))
     colours = ["tab:red" if layer.weight in worst else "tab:blue" for layer in layers]

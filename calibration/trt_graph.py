@@ -41,8 +41,8 @@ def quantise_for_trt(model: Path, ranges: Ranges, output: Path, keep: Sequence[s
         model: ONNX file.
         ranges: of its activations.
         output: the file to write.
-        keep: convolutions whose name, or weight's name, contains one of these texts stay in
-            float32 too.
+        keep: convolutions whose name, or weight's name, is or contains one of these texts stay in
+            float32 too; see `graph_parts.meant`.
 
     Returns:
         What the graph does in 8 bits.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ioebss.atomic import write_atomically
-from ioebss.errors import OutputError, UsageError
+from ioebss.errors import UsageError
 from ioebss.evaluation import driver
 from ioebss.evaluation.candidates import INSTANCES, Candidate
 from ioebss.evaluation.case_grid import choose_cases, draw_cases
@@ -149,18 +149,6 @@ def draw_all(
                 method = job.candidates[name].open()
                 draw_cases(out / f"{name}-cases.png", method, dataset, chosen, of_method, progress)
             advance(name)
-
-
-def make_folder(path: Path) -> None:
-    """Makes a folder and those above it.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def _setup(candidate: Candidate, job: driver.Job) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
+from ioebss.atomic import make_folder
 from ioebss.errors import DataError, MissingExtraError
-from ioebss.evaluation.accuracy import make_folder
 from ioebss.evaluation.convergence import RECIPE, SEEDS, Lists, run_convergence
 from ioebss.evaluation.everything import (
     ACCURACY,

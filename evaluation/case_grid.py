@@ -35,17 +35,14 @@ class Case:
     measurement: Measurement
 
 
-def choose_cases(measurements: Sequence[Measurement], each: int = EACH) -> list[Case]:
+def choose_cases(measurements: Sequence[Measurement]) -> list[Case]:
     """The worst, the middle and the best measurements by their mean IoU over the shown clicks, from
-    worst to best; none twice.
-
-    Args:
-        each: at most so many of each kind, and at most a third of all: the best of few is not
-            among the worst.
+    worst to best; none twice. There are `EACH` of each kind at most, and at most a third of all:
+    the best of few is not among the worst.
     """
     ranked = sorted(measurements, key=_score)
     count = len(ranked)
-    each = min(each, max(1, count // 3))
+    each = min(EACH, max(1, count // 3))
     middle = max(0, (count - each) // 2)
     places = {
         "worst": range(min(each, count)),
@@ -76,13 +73,11 @@ def draw_cases(
         OutputError: it cannot be written.
         IoebssError: whatever the method or the data set raises.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     shown = _shown(cases[0].measurement)
     columns = 1 + len(shown)
     figure = Figure(figsize=(3.2 * columns, 2.7 * len(cases) + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
     figure.suptitle(f"{title}\nyellow: truth; blue: mask; dots: clicks on (green), off (red)")
     grid = figure.subplots(len(cases), columns, squeeze=False)
     ious: list[tuple[float, float]] = []

@@ -144,12 +144,10 @@ def _write_csv(path: Path, curves: Sequence[Curve]) -> None:
 
 def _draw(path: Path, curves: Sequence[Curve]) -> None:
     # The object interface: pyplot would keep figures alive and look for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     measures = [m for m in MEASURES if all(m in row for c in curves for row in c.rows)]
     figure = Figure(figsize=(4.4 * len(measures), 4), layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(measures), squeeze=False, sharey=True)[0]
     for axes, measure in zip(panels, measures, strict=True):
         for number, kind in enumerate(_kinds(curves)):

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def click_times(
     """
     program = build / "benchmarks" / "click_time"
     numbers = map(str, (width, height, SIZE, clicks + 1, threads))
-    rows = list(csv.DictReader(_run([str(program), str(BUNDLED), *numbers], environment).split()))
+    rows = list(csv.DictReader(_run([program, BUNDLED, *numbers], environment).split()))
     whole = np.array([float(row["whole"]) for row in rows[1:]])
     network = np.array([float(row["network"]) for row in rows[1:]])
     rest = np.median(whole - network)
@@ -92,21 +93,12 @@ def click_times(
 def first_masks(build: Path, starts: int, environment: dict[str, str]) -> dict[str, object]:
     """Milliseconds from the start of a process to its end, with one mask written: medians and n."""
     with tempfile.TemporaryDirectory(prefix="ioebss-cpp-speed-") as folder:
-        mask = str(Path(folder) / "mask.png")
-        commands = {
-            "click_to_mask": [
-                *(str(build / "examples" / "click_to_mask"), str(BUNDLED), str(SAMPLE)),
-                *(mask, CLICK),
-            ],
-            "ioebss-run": [
-                *(
-                    str(Path(sys.executable).with_name("ioebss-run")),
-                    str(SAMPLE),
-                    "--precision",
-                    "exact",
-                ),
-                *("--clicks", CLICK, "--output", mask),
-            ],
+        mask = Path(folder) / "mask.png"
+        ours = Path(sys.executable).with_name("ioebss-run")
+        options = ("--precision", "exact", "--clicks", CLICK, "--output", mask)
+        commands: dict[str, list[str | Path]] = {
+            "click_to_mask": [build / "examples" / "click_to_mask", BUNDLED, SAMPLE, mask, CLICK],
+            "ioebss-run": [ours, SAMPLE, *options],
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
         with Progress().task("starts", starts) as advance:
@@ -120,7 +112,7 @@ def first_masks(build: Path, starts: int, environment: dict[str, str]) -> dict[s
     return {**medians, "n": starts}
 
 
-def _run(command: list[str], environment: dict[str, str]) -> str:
+def _run(command: Sequence[str | Path], environment: dict[str, str]) -> str:
     try:
         result = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False

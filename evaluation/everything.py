@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ioebss.atomic import write_atomically
-from ioebss.evaluation.accuracy import draw_all, make_folder, measure_accuracy, write_tables
+from ioebss.atomic import make_folder, write_atomically
+from ioebss.evaluation.accuracy import draw_all, measure_accuracy, write_tables
 from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.driver import Job
 from ioebss.evaluation.instances import (

@@ -16,24 +16,24 @@ import torch
 from numpy.typing import NDArray
 
 from ioebss.backends import Backend, open_backend
+from ioebss.choice import CPU
 from ioebss.engine_files import (
     FLAVOURS,
     TENSORRT,
     TENSORRT_RTX,
-    EngineManifest,
     Profile,
     write_engine_manifest,
 )
 from ioebss.errors import BackendError
 from ioebss.evaluation.gpu_subjects import OnGpu, WholeClick, eager_alone, engine_alone
-from ioebss.export.engine import profiles_for
+from ioebss.export.engine import built_for, profiles_for, unproven_manifest
 from ioebss.export.engine_builder import BuildOptions, build_plan
 from ioebss.export.fp16 import export_fp16
 from ioebss.export.graph import OPSET, DeployedModel, export_graph
 from ioebss.export.half_graph import to_half
 from ioebss.export.photographs import Alone, photo_paths
 from ioebss.export.proven import Terms
-from ioebss.export.toolchain import PORTABLE, Toolchain, open_toolchain
+from ioebss.export.toolchain import Toolchain, open_toolchain
 from ioebss.gpu.libcuda import require_gpu
 from ioebss.image_files import read_photo
 from ioebss.manifest import CHANNELS, Manifest, read_manifest, sha256_of, write_manifest
@@ -47,7 +47,7 @@ T = TypeVar("T")
 Key = tuple[object, ...]  # of what is made once: what it is, then of what
 SAMPLE = BUNDLED.parents[1] / "samples" / "astronaut.jpg"
 PAPER_MULTIPLE = 16  # of the sides of the paper's network
-CPU, CUDA = "onnxruntime-cpu", "onnxruntime-cuda"
+CUDA = "onnxruntime-cuda"
 
 
 class Models:
@@ -133,7 +133,7 @@ class Models:
         self, model: str, flavour: str, precision: str, side: int | None
     ) -> tuple[Path, Manifest]:
         """Built for one shape alone; None builds for all that zooming in asks for."""
-        gpu = require_gpu()
+        require_gpu()  # TensorRT-RTX would build without one, and nothing could be timed
         toolchain = self._toolchain(flavour)
         onnx = self._onnx(model, precision)
         manifest = read_manifest(onnx)
@@ -142,11 +142,13 @@ class Models:
             shape = (1, side, side)
             profiles = (Profile(shape, shape, shape),)
         timings = self._folder / f"{flavour}.timings"
-        arguments = (onnx, profiles, BuildOptions(), timings, self._progress)
+        options = BuildOptions()
+        arguments = (onnx, profiles, options, timings, self._progress)
         engine = self._folder / f"{model}-{flavour}-{precision}-{side or 'zoom'}.engine"
         engine.write_bytes(build_plan(toolchain.library, flavour, *arguments))
-        here = (gpu.compute_capability,) if flavour == TENSORRT else PORTABLE
-        _describe(engine, onnx, flavour, toolchain.version, here, profiles)
+        capability = built_for(toolchain, options)
+        written = unproven_manifest(engine, onnx, toolchain, capability, profiles)
+        write_engine_manifest(written, engine)  # without it no runtime opens an engine
         return engine, manifest
 
     def _toolchain(self, flavour: str) -> Toolchain:
@@ -187,31 +189,6 @@ class Models:
 
     def _network(self, model: str) -> ClickModel:
         return self._once(("network", model), lambda: network_of(model))
-
-
-def _describe(
-    engine: Path,
-    onnx: Path,
-    flavour: str,
-    version: str,
-    compute_capability: tuple[str, ...],
-    profiles: tuple[Profile, ...],
-) -> None:
-    """Writes an engine's manifest, without which no runtime opens it."""
-    manifest = read_manifest(onnx)
-    written = EngineManifest(
-        flavour=flavour,
-        version=version,
-        compute_capability=compute_capability,
-        precision=manifest.precision,
-        profile=profiles,
-        onnx=onnx.name,
-        onnx_sha256=manifest.sha256,
-        engine_sha256=sha256_of(engine),
-        model=manifest,
-        proof={"status": "not run", "reason": "it is measured only"},
-    )
-    write_engine_manifest(written, engine)
 
 
 def network_of(model: str) -> ClickModel:

@@ -19,10 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import make_folder, write_atomically
 from ioebss.command import run_command
 from ioebss.errors import BackendError, MissingExtraError, UsageError
-from ioebss.evaluation.accuracy import make_folder
 from ioebss.evaluation.gpu_rows import CLICK, NETWORK, Limits, Opener, Row, format_rows, measure
 from ioebss.gpu import libcuda
 from ioebss.progress import Progress

@@ -15,7 +15,7 @@ from ioebss.overlap import iou
 from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import SceneDataset
 
-ROWS = 4
+ROWS = 4  # objects, at most
 CLICKS = 5  # after which the masks are drawn
 
 
@@ -26,7 +26,6 @@ def draw_methods(
     measured: Mapping[str, Mapping[Instance, Measurement]],
     title: str,
     progress: Progress,
-    rows: int = ROWS,
 ) -> None:
     """Draws masks after `CLICKS` clicks, or all if fewer were allowed, on evenly spread objects.
     The clicks are made again to get the masks; the IoU is that of the mask that is drawn.
@@ -36,20 +35,17 @@ def draw_methods(
         methods: what opens each.
         measured: by method, the same objects for all, with their clicks.
         progress: is told where masks are not those that were measured.
-        rows: objects to draw, at most.
 
     Raises:
         OutputError: it cannot be written.
         IoebssError: whatever a method or the data set raises.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    instances = evenly_spread(list(next(iter(measured.values()))), rows)
+    instances = evenly_spread(list(next(iter(measured.values()))), ROWS)
     figure = Figure(
         figsize=(2.2 * (1 + len(methods)), 1.9 * len(instances) + 0.6), layout="constrained"
     )
-    FigureCanvasAgg(figure)
     allowed = min(len(m.course.ious) for one in measured.values() for m in one.values())
     shown = min(CLICKS, allowed)
     figure.suptitle(

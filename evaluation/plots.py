@@ -23,14 +23,12 @@ def plot_iou_over_clicks(path: Path, measurements: Sequence[Measurement], title:
         OutputError: it cannot be written.
     """
     # The object interface: pyplot would keep figures alive and look for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     ious = np.array([m.course.ious for m in measurements])
     means = [estimate(column) for column in ious.T]
     clicks = np.arange(1, ious.shape[1] + 1)
     figure = Figure(figsize=(6.5, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.fill_between(clicks, [m.low for m in means], [m.high for m in means], alpha=0.25)
     axes.plot(clicks, [m.mean for m in means], marker="o", label="mean, 95 % interval")
@@ -62,12 +60,10 @@ def plot_methods(path: Path, measured: Mapping[str, Sequence[Measurement]], titl
         OutputError: it cannot be written.
     """
     from matplotlib import colormaps
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     height = max(5, 0.25 * len(measured))  # of the legend, a line for each method
     figure = Figure(figsize=(8, height), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     colours = colormaps["tab20"](range(20))
     for number, (name, measurements) in enumerate(measured.items()):

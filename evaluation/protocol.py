@@ -18,13 +18,12 @@ from ioebss.evaluation.boundary import boundary_iou
 from ioebss.evaluation.instances import Instance
 from ioebss.overlap import iou, pixel_accuracy
 from ioebss.robot import MAX_CLICKS, InteractiveSession, Step, click_once, steps
-from ioebss.simulation import random_pairs
+from ioebss.simulation import Mask, random_pairs
 from ioebss.trainer.datasets.scene import VOID, Scene
 from ioebss.trimaps import simulated_trimap
 
 CENTRE, RANDOM, TRIMAP = "centre", "random", "trimap"
 BAND = 0.1  # unknown to either side of a simulated trimap's outline, in parts of sqrt(area)
-Mask = NDArray[np.bool_]
 
 
 class Method(Protocol):

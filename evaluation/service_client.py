@@ -17,7 +17,7 @@ from typing import Any
 
 from ioebss.errors import BackendError
 
-START_SECONDS = 60
+END_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,6 @@ def running_service(options: Sequence[str]) -> Iterator[int]:
             yield int(address[1])
         finally:
             process.terminate()
-            code = process.wait(START_SECONDS)
+            code = process.wait(END_SECONDS)
     if code:
         raise BackendError(f"ioebss-serve ended with {code}")

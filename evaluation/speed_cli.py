@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import make_folder, write_atomically
 from ioebss.clicks import MAX_CLICKS
 from ioebss.errors import UsageError
-from ioebss.evaluation.accuracy import make_folder
 from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
 from ioebss.evaluation.options import (

@@ -31,11 +31,9 @@ def plot_curves(
         path.unlink(missing_ok=True)
         return
     from matplotlib import colormaps
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     colours = colormaps["tab20"](range(20))
     for number, (name, curve) in enumerate(curves.items()):

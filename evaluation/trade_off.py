@@ -117,11 +117,9 @@ def plot_trade_off(
         DataError: an accuracy belongs to no candidate.
         OutputError: the picture cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     points = sorted(((matching(a, rows), a) for a in accuracies), key=_milliseconds)
     for model, marker in zip(sorted({_model(p) for p in points}), cycle("osD^v"), strict=False):

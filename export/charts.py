@@ -28,13 +28,11 @@ class Line:
         name: in the legend.
         style: class in the style sheet.
         points: by x.
-        dots: whether the points are drawn.
     """
 
     name: str
     style: str
     points: Sequence[Point]
-    dots: bool = True
 
 
 @dataclass(frozen=True)
@@ -152,11 +150,9 @@ def _curve(line: Line, x: _Scale, y: _Scale) -> str:
         return y(min(max(value, y.low), y.high))
 
     path = " ".join(f"{x(p.x):.1f},{inside(p.y):.1f}" for p in line.points)
-    dots = ""
-    if line.dots:
-        dots = "".join(
-            f'<circle cx="{x(p.x):.1f}" cy="{inside(p.y):.1f}" r="3"><title>{escape(p.title)}'
-            "</title></circle>"
-            for p in line.points
-        )
+    dots = "".join(
+        f'<circle cx="{x(p.x):.1f}" cy="{inside(p.y):.1f}" r="3"><title>{escape(p.title)}'
+        "</title></circle>"
+        for p in line.points
+    )
     return f'<g class="{line.style}"><polyline points="{path}"/>{dots}</g>'

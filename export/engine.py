@@ -99,7 +99,7 @@ def export_engine(
     model = read_manifest(onnx)
     check_graph(onnx, model)
     _check_target(onnx, model)
-    capability = _built_for(toolchain, options)
+    capability = built_for(toolchain, options)
     target = Target(
         toolchain.flavour,
         toolchain.version,
@@ -118,17 +118,8 @@ def export_engine(
     with tempfile.TemporaryDirectory(prefix="ioebss-engine-") as temporary:
         engine = Path(temporary) / output.name
         engine.write_bytes(plan)
-        manifest = EngineManifest(
-            flavour=toolchain.flavour,
-            version=toolchain.version,
-            compute_capability=capability,
-            precision=model.precision,
-            profile=profiles,
-            onnx=onnx.name,
-            onnx_sha256=model.sha256,
-            engine_sha256=sha256_of(engine),
-            model=model,
-            proof={"status": "not run", "reason": "it is being made"},
+        manifest = replace(
+            unproven_manifest(engine, onnx, toolchain, capability, profiles),
             built_with=options.table(),
             command=terms.command,
         )
@@ -140,6 +131,40 @@ def export_engine(
             kept.keep(manifest, engine, progress)
         _put_in_place(engine, manifest, output)
     return manifest
+
+
+def unproven_manifest(
+    engine: Path,
+    onnx: Path,
+    toolchain: Toolchain,
+    compute_capability: tuple[str, ...],
+    profiles: tuple[Profile, ...],
+) -> EngineManifest:
+    """What the manifest of an engine says before anything is proven.
+
+    Args:
+        engine: the plan, written.
+        onnx: the graph that it was built of, with its manifest.
+        toolchain: that built it.
+        compute_capability: of the GPUs that it is for.
+        profiles: that it was built for.
+
+    Raises:
+        ModelError: the graph's manifest is missing or damaged.
+    """
+    model = read_manifest(onnx)
+    return EngineManifest(
+        flavour=toolchain.flavour,
+        version=toolchain.version,
+        compute_capability=compute_capability,
+        precision=model.precision,
+        profile=profiles,
+        onnx=onnx.name,
+        onnx_sha256=model.sha256,
+        engine_sha256=sha256_of(engine),
+        model=model,
+        proof={"status": "not run", "reason": "nothing was compared yet"},
+    )
 
 
 def _build(
@@ -172,8 +197,12 @@ def _check_target(onnx: Path, model: Manifest) -> None:
         )
 
 
-def _built_for(toolchain: Toolchain, options: BuildOptions) -> tuple[str, ...]:
-    """The compute capabilities that the engine will have."""
+def built_for(toolchain: Toolchain, options: BuildOptions) -> tuple[str, ...]:
+    """The compute capabilities that an engine will have.
+
+    Raises:
+        UsageError: that of the GPU here is asked for, and there is none.
+    """
     here = toolchain.gpu.compute_capability if toolchain.gpu else None
     if toolchain.flavour == TENSORRT and here:
         return (here,)

@@ -10,22 +10,12 @@ from typing import Any
 import onnx
 
 from ioebss.errors import ProofError
-from ioebss.export.graph import (
-    OPSET,
-    DeployedModel,
-    check_side,
-    export_graph,
-    size_multiple,
-)
+from ioebss.export.graph import OPSET, DeployedModel, check_side, export_graph, size_multiple
 from ioebss.export.naming import check_model_output
 from ioebss.export.placing import put_in_place
-from ioebss.export.verify import DEMANDED, Proof, Thresholds, photos_in, table, verify
+from ioebss.export.verify import Proof, photos_in, table, verify
 from ioebss.export.weights import Trained, load_trained
-from ioebss.manifest import (
-    CHANNELS,
-    Manifest,
-    sha256_of,
-)
+from ioebss.manifest import CHANNELS, Manifest, sha256_of
 from ioebss.progress import Progress
 from ioebss.trainer import checkpoint
 from ioebss.windows import Zoom
@@ -40,7 +30,6 @@ def export_model(
     size: int | None = None,
     photos: Path | None = None,
     sizes: list[int] | None = None,
-    thresholds: Thresholds = DEMANDED,
     zoom: Zoom | None = None,
     **described: Any,
 ) -> Proof:
@@ -76,8 +65,8 @@ def export_model(
         )
         manifest = _manifest(trained, sha256_of(graph), opset, size, sizes, zoom, described)
         reference = DeployedModel(trained.model).eval()
-        proof = verify(reference, graph, manifest, pictures, progress, thresholds)
-        progress.say(table(proof, thresholds))
+        proof = verify(reference, graph, manifest, pictures, progress)
+        progress.say(table(proof))
         if proof.failures:
             raise ProofError(
                 f"the export is not equal to the model, nothing was written: {proof.failures[0]}"

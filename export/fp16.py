@@ -8,17 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ioebss.calibration.measure import calibrated
-from ioebss.errors import UsageError
+from ioebss.export.float32_model import float32_manifest
 from ioebss.export.half_graph import to_half
 from ioebss.export.naming import check_model_output
 from ioebss.export.overflow import nodes_in_float
 from ioebss.export.proven import Draft, Terms, hand_over
 from ioebss.export.sample_scenes import SampleScenes
-from ioebss.manifest import Manifest, check_graph, read_manifest, sha256_of
+from ioebss.manifest import Manifest, sha256_of
 from ioebss.progress import Progress
 
 REMEDY = "try --keep-fp32 for the first layers, or for those whose activations are largest"
-
 SHOWN = 8  # nodes that are named on the terminal; all are in the manifest
 
 
@@ -75,23 +74,6 @@ def export_fp16(
         )
 
     hand_over(model, [Draft(output, write, REMEDY)], terms, progress)
-
-
-def float32_manifest(model: Path, *outputs: Path) -> Manifest:
-    """The manifest of a float32 model, checked.
-
-    Raises:
-        UsageError: the model is in a lower precision, or is one of the outputs.
-        ModelError: it or its manifest is missing or damaged.
-    """
-    manifest = read_manifest(model)
-    check_graph(model, manifest)
-    if manifest.precision != "fp32":
-        raise UsageError(f"{model} is {manifest.precision} already; give the float32 model")
-    for output in outputs:
-        if output.resolve() == model.resolve():
-            raise UsageError(f"{output} is the float32 model itself; choose another --output")
-    return manifest
 
 
 def _told(reasons: Mapping[str, str]) -> str:

@@ -34,10 +34,11 @@ class DeployedModel(nn.Module):
     def __init__(self, model: ClickModel, folded: bool = False) -> None:
         super().__init__()
         self.model = copy.deepcopy(model) if folded else model
+        self.folded = False
         network = self.model.network
-        self.folded = folded and isinstance(network, DeepLabV3Plus)
         if folded and isinstance(network, DeepLabV3Plus):
             network.classifier = _difference_of_channels(network.classifier)
+            self.folded = True
 
     def forward(self, input: Tensor) -> Tensor:
         """See the class."""
@@ -75,7 +76,6 @@ def export_graph(model: ClickModel, path: Path, size: int | None) -> None:
         model: in evaluation mode.
         path: of the file.
         size: side of the square input; None leaves N, H and W open.
-
     """
     step = size_multiple(model)
     # Traced at sizes that differ from each other and from 1, so that none is taken for a constant.

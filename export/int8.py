@@ -9,13 +9,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ioebss.calibration.cpu_graph import quantise_for_cpu
+from ioebss.calibration.defaults import SPLIT
 from ioebss.calibration.exclusion import exclude_on_photos
 from ioebss.calibration.graph_parts import Census
-from ioebss.calibration.measure import SPLIT, calibrated
+from ioebss.calibration.measure import calibrated
 from ioebss.calibration.ranges import Ranges, read_ranges
 from ioebss.calibration.trt_graph import quantise_for_trt
+from ioebss.engine_files import TENSORRT
 from ioebss.errors import UsageError
-from ioebss.export.fp16 import float32_manifest
+from ioebss.export.float32_model import float32_manifest
 from ioebss.export.naming import check_model_output
 from ioebss.export.proven import Draft, Terms, hand_over
 from ioebss.manifest import Manifest, sha256_of
@@ -25,7 +27,7 @@ from ioebss.trainer.datasets.scene import SceneDataset
 
 Quantise = Callable[[Path, Ranges, Path, Sequence[str]], Census]
 REMEDY = "try --keep-fp32 for the first layers, more photos, or another --method of calibration"
-CPU, TENSORRT = "cpu", "tensorrt"  # what a graph is made for: "target" in its manifest
+CPU = "cpu"  # or `TENSORRT`: what a graph is made for, "target" in its manifest
 
 
 def ranges_for(model: Path, calibration: Path, progress: Progress, command: str = "") -> Ranges:

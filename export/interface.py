@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +100,7 @@ def answer_failures(candidate: Backend, manifest: Manifest) -> list[str]:
         BackendError: the engine failed.
     """
     found = []
-    for height, width in _tried(manifest):
+    for height, width in sorted({manifest.input_size(*photo) for photo in PHOTOS}):
         inputs = np.zeros((1, len(manifest.channels), height, width), np.float32)
         try:
             logits = candidate.run(inputs)
@@ -111,10 +110,6 @@ def answer_failures(candidate: Backend, manifest: Manifest) -> list[str]:
             if logits.shape != (1, 1, height, width):
                 found.append(f"inputs {inputs.shape} give logits of shape {logits.shape}")
     return found
-
-
-def _tried(manifest: Manifest) -> Iterator[tuple[int, int]]:
-    yield from sorted({manifest.input_size(*photo) for photo in PHOTOS})
 
 
 def _shown(manifest: Manifest, key: str) -> str:

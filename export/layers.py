@@ -44,6 +44,7 @@ LEADING = ("Cast", "DequantizeLinear", "QuantizeLinear")  # from a stored weight
 MAX_DB = 120.0
 WORST = 5
 MAX_SIDE = 512  # of an input: activations of all layers are in memory at once
+_FED = "_of_the_reference"  # behind the name of a value: the input that takes its place
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -232,9 +233,6 @@ class _Tapped:
                 break
             name = users[0].output[0]
         return name
-
-
-_FED = "_of_the_reference"
 
 
 class _Sums:

@@ -24,13 +24,12 @@ from ioebss.export.photographs import SEED, Photograph, Photographs, seeded_clic
 from ioebss.overlap import iou
 from ioebss.progress import Progress
 from ioebss.robot import MAX_CLICKS, InteractiveSession, Step, failures, number_of_clicks, steps
+from ioebss.simulation import Mask
 from ioebss.trainer.datasets.scene import MIN_AREA
 
 CLICKS = 5  # after each of which the masks of both are compared
 NOC_TARGETS = (0.85, 0.90)
 PICTURES = 10
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -153,9 +152,9 @@ class MaskAgreement:
         """Where that was."""
         return min(self.cases, key=lambda case: min(case.ious)).name
 
-    def summary(self) -> dict[str, Any]:
-        """The few numbers that a manifest keeps."""
-        numbers: dict[str, Any] = {
+    def numbers(self) -> dict[str, Any]:
+        """What is said of the masks of both, ready for JSON."""
+        return {
             "photos": self.photos,
             "masks": self.masks,
             "mean_iou": self.mean_iou,
@@ -165,6 +164,10 @@ class MaskAgreement:
             "worst_session_iou": self.worst_session_iou,
             "worst_session_photo": self.worst_session_photo,
         }
+
+    def summary(self) -> dict[str, Any]:
+        """The few numbers that a manifest keeps."""
+        numbers = self.numbers()
         if self.truth is not None:
             numbers["truth_iou"] = [list(pair) for pair in self.truth.mean_iou]
             numbers["noc"] = {
@@ -174,19 +177,17 @@ class MaskAgreement:
         return numbers
 
 
-def planned_steps(
-    session: InteractiveSession, photograph: Photograph, max_clicks: int = MAX_CLICKS
-) -> Iterator[Step]:
+def planned_steps(session: InteractiveSession, photograph: Photograph) -> Iterator[Step]:
     """Clicks on a photo: of the robot user where the object is known. Otherwise seeded ones, of a
     user for whom the session's mask is right: clicks at odds with it would leave pixels undecided
     everywhere, and what two models make of those says nothing."""
     if photograph.truth is not None:
-        yield from steps(session, photograph.truth, photograph.valid, max_clicks)
+        yield from steps(session, photograph.truth, photograph.valid, MAX_CLICKS)
         return
     rng = np.random.default_rng([SEED, photograph.number])
     height, width = photograph.valid.shape
     mask: Mask | None = None
-    for number in range(min(CLICKS, max_clicks)):
+    for number in range(CLICKS):
         click = seeded_click(number, height, width, rng)
         if mask is not None:
             click = replace(click, label=int(mask[click.y, click.x]))
@@ -194,15 +195,13 @@ def planned_steps(
         yield Step(click, mask, 0.0)
 
 
-def compare_on(
-    pair: Pair, photographs: Photographs, progress: Progress, max_clicks: int = MAX_CLICKS
-) -> MaskAgreement:
+def compare_on(pair: Pair, photographs: Photographs, progress: Progress) -> MaskAgreement:
     """Clicks on photos with both models.
 
     The reference is clicked on. After each of its first `CLICKS` clicks the masks are compared: on
     the same inputs, and of a session in which the candidate gets the same clicks. Where the object
     is known, both are then clicked on at their own errors until the greatest target IoU is reached
-    or `max_clicks` are used up.
+    or `MAX_CLICKS` are used up.
 
     Raises:
         DataError: there is nothing to click on, or a photo cannot be read.
@@ -214,7 +213,7 @@ def compare_on(
         total, count = 0.0, 0
         for photograph in photographs:
             if photograph is not None:
-                case, picture = _compare(pair, photograph, max_clicks)
+                case, picture = _compare(pair, photograph)
                 pictures[len(cases)] = picture
                 cases.append(case)
                 pictures = _worst(cases, pictures)
@@ -222,7 +221,7 @@ def compare_on(
             advance(f"mean IoU {total / count:.4f}" if count else "")
     if not cases:
         raise DataError(f"no photo has an object of {MIN_AREA} pixels to prove the model on")
-    return MaskAgreement(tuple(cases), pictures, against_truth(cases, max_clicks))
+    return MaskAgreement(tuple(cases), pictures, against_truth(cases, MAX_CLICKS))
 
 
 class _Twin:
@@ -241,13 +240,13 @@ class _Twin:
         return expected
 
 
-def _compare(pair: Pair, photograph: Photograph, max_clicks: int) -> tuple[Case, bytes]:
+def _compare(pair: Pair, photograph: Photograph) -> tuple[Case, bytes]:
     twin = _Twin(pair)
     session = pair.open(twin, photograph.image)
     first: list[Step] = []
     same_inputs: list[float] = []
     reference_truth: list[float] = []
-    for step in planned_steps(session, photograph, max_clicks):
+    for step in planned_steps(session, photograph):
         if twin.watching:
             first.append(step)
             same_inputs.append(twin.overlap)
@@ -264,7 +263,7 @@ def _compare(pair: Pair, photograph: Photograph, max_clicks: int) -> tuple[Case,
         tuple(_overlap(mask, s.mask) for mask, s in zip(masks, first, strict=True)),
         tuple(same_inputs),
         tuple(reference_truth),
-        tuple(_own_course(pair, photograph, max_clicks)),
+        tuple(_own_course(pair, photograph)),
     )
     place = case.worst - 1
     clicks = case.clicks[: case.worst]
@@ -275,13 +274,13 @@ def _overlap(mask: Mask, other: Mask) -> float:
     return iou(mask, other, np.ones_like(mask))
 
 
-def _own_course(pair: Pair, photograph: Photograph, max_clicks: int) -> Sequence[float]:
+def _own_course(pair: Pair, photograph: Photograph) -> Sequence[float]:
     """IoU of the candidate with the truth after each click at its own errors."""
     found: list[float] = []
     if photograph.truth is None:
         return found
     session = pair.open(pair.candidate.backend, photograph.image)
-    for step in steps(session, photograph.truth, photograph.valid, max_clicks):
+    for step in steps(session, photograph.truth, photograph.valid, MAX_CLICKS):
         found.append(iou(step.mask, photograph.truth, photograph.valid))
         if _enough(found):
             break

@@ -18,7 +18,7 @@ from onnx import numpy_helper
 
 from ioebss.calibration.graph_parts import read_graph
 from ioebss.errors import ModelError, UsageError
-from ioebss.export.fp16 import float32_manifest
+from ioebss.export.float32_model import float32_manifest
 from ioebss.export.naming import check_model_output
 from ioebss.export.placing import put_in_place
 from ioebss.manifest import sha256_of

@@ -10,7 +10,7 @@ from ioebss.export.proof_cli import OF_PROOFS, add_proof_options
 from ioebss.windows import Zoom
 
 _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).items())
-# Options that only mean something together with another one, for `refuse`.
+# Options that only mean something together with another one; the command refuses them without it.
 OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
 OF_LOWER_PRECISION = ("keep_fp32",)
 OF_PROVEN = ("data", "split", *OF_PROOFS)  # of models that are compared with others

@@ -30,7 +30,7 @@ def nodes_in_float(
     Args:
         model: float32 ONNX file.
         ranges: least and greatest value of its activations; what is not in it is taken for small.
-        keep: nodes whose name, or a weight's name, contains one of these texts stay too.
+        keep: nodes whose name, or a weight's name, is or contains one of these texts stay too.
 
     Raises:
         UsageError: a text of `keep` is in no name.

@@ -91,15 +91,11 @@ def _agreement(masks: MaskAgreement, proof: Proof) -> str:
         _sorted_curve("same inputs", "candidate", masks, [c.same_inputs for c in masks.cases]),
         _sorted_curve("sessions of their own", "reference", masks, [c.ious for c in masks.cases]),
     ]
-    lowest = min(line.points[0].y for line in lines)
-    low = max(0.0, math.floor(10 * lowest - 1e-9) / 10)
-    levels = [
-        Level(f"mean demanded {proof.limits.mean_iou:g}", proof.limits.mean_iou),
-        *[
-            Level(f"worst demanded {proof.limits.worst_iou:g}", proof.limits.worst_iou)
-            for _ in range(proof.limits.worst_iou > 0)
-        ],
-    ]
+    bounds = _bounds(min(line.points[0].y for line in lines))
+    mean, worst = proof.limits.mean_iou, proof.limits.worst_iou
+    levels = [Level(f"mean demanded {mean:g}", mean)]
+    if worst > 0:
+        levels.append(Level(f"worst demanded {worst:g}", worst))
     words = (
         f"{masks.masks} masks of {masks.photos} photographs, from the worst to the best, after the "
         "same clicks. On the same inputs both are shown what the reference's session shows its "
@@ -107,8 +103,13 @@ def _agreement(masks: MaskAgreement, proof: Proof) -> str:
         "differences may grow."
     )
     axes = ("masks, worst first", "IoU with the reference")
-    drawn = chart("IoU of all masks", lines, axes, (low, 1.0), levels)
+    drawn = chart("IoU of all masks", lines, axes, bounds, levels)
     return _section("How well the masks agree", f"<p>{words}</p>{legend(lines)}{drawn}")
+
+
+def _bounds(lowest: float) -> tuple[float, float]:
+    """Of an axis of IoUs: from the tenth below the lowest to 1."""
+    return max(0.0, math.floor(10 * lowest - 1e-9) / 10), 1.0
 
 
 def _sorted_curve(
@@ -127,14 +128,13 @@ def _truth(truth: TruthAgreement) -> str:
     lines = [
         Line(
             name,
-            style,
+            name,
             [Point(k, pair[i], f"{pair[i]:.4f}") for k, pair in enumerate(truth.mean_iou, 1)],
         )
-        for i, (name, style) in enumerate((("reference", "reference"), ("candidate", "candidate")))
+        for i, name in enumerate(("reference", "candidate"))
     ]
-    lowest = min(value for pair in truth.mean_iou for value in pair)
-    low = max(0.0, math.floor(10 * lowest - 1e-9) / 10)
-    drawn = chart("mean IoU over clicks", lines, ("clicks", "mean IoU with the truth"), (low, 1.0))
+    bounds = _bounds(min(value for pair in truth.mean_iou for value in pair))
+    drawn = chart("mean IoU over clicks", lines, ("clicks", "mean IoU with the truth"), bounds)
     rows = [
         (
             f"NoC@{target * 100:.0f}",

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from ioebss.backends import Backend, open_backend
 from ioebss.calibration.graph_parts import read_graph
+from ioebss.choice import CPU
 from ioebss.export.half import half_tensors, write_rounded
+from ioebss.export.naming import ONNX
 from ioebss.manifest import Manifest
 from ioebss.session import Session
-
-CPU = "onnxruntime-cpu"
-ONNX = ".onnx"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ioebss.trainer.datasets.scene import MIN_AREA, VOID, SceneDataset
 
 SAMPLES = Path(ioebss.__file__).parent / "samples"
 SEED = 0
+MAX_PHOTOS = 100  # of a proof, unless told otherwise
 T = TypeVar("T")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ioebss.errors import MissingExtraError, UsageError
+from ioebss.export.photographs import MAX_PHOTOS
 
 if TYPE_CHECKING:
     from ioebss.export.photographs import Photographs
@@ -28,7 +29,6 @@ EPILOG = """examples:
   ioebss-export --verify mine.onnx mine.int8.onnx          (on the photos that come with IOEBSS)
 """
 SPLIT = "val"
-PHOTOS = 100
 OF_PROOFS = ("proof_photos", "mean_iou", "worst_iou", "session_iou", "noc", "report")
 
 
@@ -70,7 +70,7 @@ def proof_parser() -> argparse.ArgumentParser:
 def add_proof_options(group: argparse._ArgumentGroup) -> None:
     """What every proof can be told; `limits_from` and `checked_photos` read it."""
     group.add_argument(
-        "--proof-photos", type=int, metavar="N", help=f"at most so many photos ({PHOTOS})"
+        "--proof-photos", type=int, metavar="N", help=f"at most so many photos ({MAX_PHOTOS})"
     )
     group.add_argument(
         "--mean-iou",
@@ -135,7 +135,7 @@ def checked_photos(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: none.
     """
-    count: int = PHOTOS if arguments.proof_photos is None else arguments.proof_photos
+    count: int = MAX_PHOTOS if arguments.proof_photos is None else arguments.proof_photos
     if count < 1:
         raise UsageError(f"--proof-photos {count}: it must be 1 or more")
     return count

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.choice import is_engine, read_model_manifest
+from ioebss.choice import CPU, is_engine, read_model_manifest
 from ioebss.engine_files import read_engine_manifest
 from ioebss.errors import BackendError, DataError, ModelError, OutputError, ProofError
 from ioebss.export.interface import answer_failures, name_failures, shape_failures
 from ioebss.export.layers import compare_layers
 from ioebss.export.masks import CLICKS, compare_on
-from ioebss.export.pair import CPU, ONNX, Pair, open_model
-from ioebss.export.photographs import SEED, Photographs
+from ioebss.export.naming import ONNX
+from ioebss.export.pair import Pair, open_model
+from ioebss.export.photographs import MAX_PHOTOS, SEED, Photographs, evenly
 from ioebss.export.proof import (
     FAILED,
     LIMITS,
@@ -45,7 +46,6 @@ from ioebss.progress import Progress
 from ioebss.provenance import provenance
 from ioebss.robot import MAX_CLICKS
 
-MAX_PHOTOS = 100
 LAYER_INPUTS = 3
 STAGES = ("names", "shapes", "values", "masks")
 
@@ -61,7 +61,6 @@ class Request:
         limits: what is demanded; None takes those of the candidate's precision.
         backend: name of the engine for the candidate.
         max_photos: at most so many photographs are taken, evenly spread.
-        max_clicks: of the robot user on each object.
         command: as it was typed.
     """
 
@@ -72,7 +71,6 @@ class Request:
     limits: Limits | None = None
     backend: str = CPU
     max_photos: int = MAX_PHOTOS
-    max_clicks: int = MAX_CLICKS
     command: str = ""
 
 
@@ -170,7 +168,7 @@ class _Work:
                 **request.data,
                 "photos": len(self._photographs),
                 "clicks": CLICKS,
-                "max_clicks": request.max_clicks,
+                "max_clicks": MAX_CLICKS,
                 "seed": SEED,
             },
             provenance=provenance(request.command),
@@ -239,7 +237,7 @@ class _Work:
         self._judge(value_failures(values, self._proof.limits))
         if values.not_finite:
             return
-        masks = compare_on(pair, self._photographs, self._progress, self._request.max_clicks)
+        masks = compare_on(pair, self._photographs, self._progress)
         self._proof = replace(self._proof, masks=masks)
         self._judge(mask_failures(masks, self._proof.limits))
 
@@ -249,8 +247,7 @@ class _Work:
             words = "an engine cannot be looked into; compare the ONNX file that it was built from"
             self._proof = replace(self._proof, without_layers=words)
             return
-        places = np.linspace(0, len(inputs) - 1, min(LAYER_INPUTS, len(inputs))).astype(int)
-        chosen = [inputs[place] for place in places]
+        chosen = evenly(inputs, LAYER_INPUTS)
         try:
             layers = compare_layers(reference, candidate, chosen, pair.manifest.size_multiple)
         except ModelError as error:

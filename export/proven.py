@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ioebss.choice import CPU
 from ioebss.errors import ProofError
-from ioebss.export.pair import CPU
-from ioebss.export.photographs import Photographs
+from ioebss.export.photographs import MAX_PHOTOS, Photographs
 from ioebss.export.placing import put_in_place
 from ioebss.export.proof import FAILED, NOT_RUN, Limits, table
-from ioebss.export.prove import MAX_PHOTOS, Request, backend_of, prove, prove_or_refuse
+from ioebss.export.prove import Request, backend_of, prove, prove_or_refuse
 from ioebss.export.report import make_folder, write_report
 from ioebss.manifest import Manifest, read_manifest, write_manifest
 from ioebss.progress import Progress

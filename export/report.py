@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import check_parent, write_atomically
+from ioebss import atomic
 from ioebss.errors import OutputError
 from ioebss.export.masks import Case, MaskAgreement
 from ioebss.export.page import page
@@ -26,7 +26,7 @@ def check_folder(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; name a folder for the report")
-    check_parent(folder)
+    atomic.check_parent(folder)
 
 
 def make_folder(folder: Path) -> None:
@@ -36,10 +36,7 @@ def make_folder(folder: Path) -> None:
         OutputError: see `check_folder`.
     """
     check_folder(folder)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error.strerror or error}") from None
+    atomic.make_folder(folder)
 
 
 def write_report(proof: Proof, folder: Path) -> None:
@@ -56,7 +53,7 @@ def write_report(proof: Proof, folder: Path) -> None:
 def _write(path: Path, text: str) -> None:
     # Names of files need not be text; what is not is written as \\x.. or \\u....
     content = text.encode("utf-8", "backslashreplace")
-    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    atomic.write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def record(proof: Proof) -> str:
@@ -100,14 +97,7 @@ def _subject(subject: Subject) -> dict[str, Any]:
 def _masks(masks: MaskAgreement) -> dict[str, Any]:
     truth = masks.truth
     return {
-        "photos": masks.photos,
-        "masks": masks.masks,
-        "mean_iou": masks.mean_iou,
-        "worst_iou": masks.worst_iou,
-        "worst_photo": masks.worst_photo,
-        "session_iou": masks.session_iou,
-        "worst_session_iou": masks.worst_session_iou,
-        "worst_session_photo": masks.worst_session_photo,
+        **masks.numbers(),
         "truth": None
         if truth is None
         else {

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.backends import Backend
-from ioebss.calibration.samples import PER_PHOTO, Recorder
+from ioebss.calibration.samples import Recorder
 from ioebss.errors import ModelError
 from ioebss.export.masks import CLICKS, planned_steps
 from ioebss.export.pair import Pair
@@ -60,9 +60,7 @@ def record_inputs(pair: Pair, photographs: Photographs) -> list[Inputs]:
         session = pair.open(recorder, photograph.image)
         for _ in islice(planned_steps(session, photograph), CLICKS):
             pass
-        count = min(PER_PHOTO, len(recorder.inputs))
-        places = np.linspace(0, len(recorder.inputs) - 1, count).astype(int)
-        found += [recorder.inputs[place] for place in places]
+        found += recorder.some()
     return found
 
 

@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ioebss.errors import IoebssError
+
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # an escape of half a character, or of a pair's half
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text (RFC 8259), without what only Python's parser takes: NaN and
+    infinities, and escapes of half a character, which can be neither printed nor written. libioebss
+    refuses the same.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if SURROGATE.search(text):
+        json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def read_json(path: Path, max_bytes: int, error: type[IoebssError], what: str) -> Any:
@@ -19,10 +43,10 @@ def read_json(path: Path, max_bytes: int, error: type[IoebssError], what: str) -
     """
     try:
         if path.stat().st_size <= max_bytes:
-            return json.loads(path.read_text("utf-8-sig"))
+            return parse_json(path.read_text("utf-8-sig"))
     except OSError as failure:
         raise error(f"{path} cannot be read: {failure.strerror or failure}") from None
-    except (ValueError, RecursionError) as failure:
+    except ValueError as failure:
         raise error(f"{path} cannot be read as JSON, it is not {what}: {failure}") from None
     raise error(f"{path} is larger than {max_bytes} bytes; it is not {what}")
 

@@ -11,7 +11,6 @@ repository to serve, with the manifest among its parameters: no model file is ne
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from ioebss.backends.onnxruntime_graph import checked_logits
 from ioebss.errors import BackendError, MissingExtraError, ModelError
 from ioebss.export.triton_config import MANIFEST
 from ioebss.image_files import as_photo
+from ioebss.json_files import parse_json
 from ioebss.manifest import INPUT, MAX_MANIFEST_BYTES, OUTPUT, Manifest, manifest_from
 from ioebss.session import Session
 
@@ -108,8 +108,8 @@ def _manifest_in(config: object, place: Path) -> Manifest:
     parameters = config.parameters  # type: ignore[attr-defined]  # of a protobuf message
     text = parameters[MANIFEST].string_value if MANIFEST in parameters else ""
     try:
-        table = json.loads(text) if 0 < len(text) <= MAX_MANIFEST_BYTES else None
-    except (ValueError, RecursionError):
+        table = parse_json(text) if 0 < len(text) <= MAX_MANIFEST_BYTES else None
+    except ValueError:
         table = None
     if not isinstance(table, dict):
         raise ModelError(

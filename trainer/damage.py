@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+from ioebss.rle import box
+from ioebss.simulation import Mask
 
 
 def damaged(mask: Mask, rng: np.random.Generator) -> Mask:
@@ -20,8 +20,8 @@ def damaged(mask: Mask, rng: np.random.Generator) -> Mask:
 
 
 def _extent(mask: Mask) -> float:
-    ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return float(max(ys[-1] - ys[0], xs[-1] - xs[0]) + 1) if ys.size else 0.25 * max(mask.shape)
+    _, _, width, height = box(mask)
+    return max(width, height) or 0.25 * max(mask.shape)
 
 
 def _resize_outline(mask: Mask, extent: float, rng: np.random.Generator) -> Mask:

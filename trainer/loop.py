@@ -212,8 +212,9 @@ class Trainer:
             for group_index, state in enumerate(group):
                 torch.manual_seed(self._dropout_seed(group_index))
                 accumulating = group_index < len(group) - 1 and self.world.size > 1
-                held_back: Any = self.parallel.no_sync if accumulating else nullcontext
-                with held_back():
+                # Gradients go to the other processes once, with the last of the group.
+                unsynced: Any = self.parallel.no_sync if accumulating else nullcontext
+                with unsynced():
                     loss, probability = self._backward(state, 1 / len(group))
                 losses.append(loss)
                 if not last:
@@ -383,9 +384,9 @@ class Trainer:
         try:
             self._check_same_run(state)
             self._restore(tensors, state)
+        except UsageError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            if isinstance(error, UsageError):
-                raise
             raise ModelError(
                 f"the checkpoint in {self.folder} is damaged ({error}); start anew in another --out"
             ) from None

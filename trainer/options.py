@@ -1,4 +1,4 @@
-"""The options of every command that trains."""
+"""The options of every command that trains; `--data` also of others that read photos and masks."""
 
 from __future__ import annotations
 

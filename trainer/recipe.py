@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -207,33 +207,26 @@ def recipe_from(table: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: an unknown key, a value of the wrong type, or out of range.
     """
-    hints = get_type_hints(Recipe)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in hints:
-            raise UsageError(f"unknown key {key!r} in the recipe; known: {', '.join(hints)}")
-        if isinstance(value, dict) and is_dataclass(hints[key]):
-            values[key] = _section(hints[key], key, value)
-        else:
-            values[key] = _typed(hints[key], key, value)
-    return Recipe(**values)
+    recipe: Recipe = _section(Recipe, "", table)
+    return recipe
 
 
-def _section(kind: Any, name: str, table: dict[str, Any]) -> Any:
+def _section(kind: Any, prefix: str, table: dict[str, Any]) -> Any:
     hints = get_type_hints(kind)
     for key in table:
         if key not in hints:
-            known = ", ".join(f.name for f in fields(kind))
-            raise UsageError(f"unknown key {name}.{key} in the recipe; known: {known}")
-    return kind(**{k: _typed(hints[k], f"{name}.{k}", v) for k, v in table.items()})
+            known = ", ".join(hints)
+            raise UsageError(f"unknown key {prefix}{key} in the recipe; known: {known}")
+    return kind(**{k: _value(hints[k], prefix + k, v) for k, v in table.items()})
 
 
-def _typed(kind: Any, key: str, value: Any) -> Any:
+def _value(kind: Any, key: str, value: Any) -> Any:
+    if is_dataclass(kind) and isinstance(value, dict):
+        return _section(kind, f"{key}.", value)
     if kind is float and type(value) is int:
         return float(value)
-    if not isinstance(kind, type) or type(value) is not kind:
-        expected = getattr(kind, "__name__", kind)
-        raise UsageError(f"{key} = {value!r} in the recipe; expected a {expected}")
+    if type(value) is not kind:
+        raise UsageError(f"{key} = {value!r} in the recipe; expected a {kind.__name__}")
     return value
 
 

@@ -33,11 +33,9 @@ def _clicks(number: str) -> str:
 
 def _draw(path: Path, rows: list[Row]) -> None:
     # The object interface: pyplot would keep figures alive and look for a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
     left.plot(epochs, [row["loss"] for row in rows], marker="o")

@@ -28,7 +28,8 @@ PAIRS_IOU = "pairs_iou"  # in a log's row, beside iou_1, ..., iou_CLICKS
 
 def validation_targets(scenes: SceneDataset, recipe: Recipe, world: World) -> list[Target]:
     """This process's share of the validation samples: evenly spread photos, the largest object of
-    each, the whole photo stretched to the training size."""
+    each, the whole photo stretched to the training size. One that vanishes at that size is left
+    out: where nothing is to be found, finding nothing would be a perfect mask."""
     count = min(recipe.data.validation_photos, len(scenes))
     chosen = np.linspace(0, len(scenes) - 1, count).astype(int)[world.rank :: world.size]
     targets = []
@@ -36,8 +37,10 @@ def validation_targets(scenes: SceneDataset, recipe: Recipe, world: World) -> li
         scene = scenes.scene(int(index))
         largest = scene.largest()
         if largest is not None:
-            target = Target(scene.image, scene.labels == largest, scene.labels == VOID)
-            targets.append(fit(target, recipe.data.size))
+            whole = Target(scene.image, scene.labels == largest, scene.labels == VOID)
+            target = fit(whole, recipe.data.size)
+            if target.mask.any():
+                targets.append(target)
     return targets
 
 

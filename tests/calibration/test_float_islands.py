@@ -29,10 +29,7 @@ def optimised(path: Path, folder: Path) -> onnx.GraphProto:
 
 
 def test_a_kept_layer_keeps_its_weight(
-    make_chain: Callable[..., Path],
-    ranges_of: Callable[[Path], Ranges],
-    recorded: list[np.ndarray],
-    tmp_path: Path,
+    make_chain: Callable[..., Path], ranges_of: Callable[[Path], Ranges], tmp_path: Path
 ) -> None:
     model, path = make_chain(KEPT), tmp_path / "eight.onnx"
     census = quantise_for_cpu(model, ranges_of(model), path, [KEPT])
@@ -47,10 +44,7 @@ def test_a_kept_layer_keeps_its_weight(
 
 
 def test_its_input_has_the_same_values(
-    make_chain: Callable[..., Path],
-    ranges_of: Callable[[Path], Ranges],
-    recorded: list[np.ndarray],
-    tmp_path: Path,
+    make_chain: Callable[..., Path], ranges_of: Callable[[Path], Ranges], tmp_path: Path
 ) -> None:
     model, path = make_chain(KEPT), tmp_path / "eight.onnx"
     quantise_for_cpu(model, ranges_of(model), path, [KEPT])

@@ -20,7 +20,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
     st.booleans(),
     st.integers(-3, 70),
     st.integers(-(2**70), 2**70),
-    st.floats(-2, 12, allow_nan=False),
+    st.floats(-2, 12),
     st.text(max_size=4),
     st.lists(st.integers(0, 200), max_size=3),
     st.fixed_dictionaries(
@@ -30,6 +30,8 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
         ["discs", "fp32", "fp16", "int8", "a" * 64, "A" * 64, "é" * 10_000, "é" * 10_001]
     ),
+    # What Python's parser would take though it is not JSON.
+    st.sampled_from([float("nan"), float("-inf"), "\ud800", "\udc00\ud800", "\ud83d\ude00"]),
 )
 KEYS = (
     *("name", "architecture", "channels", "click_radius", "size_multiple", "recommended_sizes"),
@@ -71,16 +73,25 @@ def test_distance_planes_are_for_python(library: Library, make_model: Callable[.
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{", '{"format": 1}', '{"format": 2}', "[" * 200_000, " " * (1 << 20 | 1), "\xff"],
+    ("text", "said"),
+    [
+        ("", "as JSON"),
+        ("[]", "no JSON object"),
+        ("{", "as JSON"),
+        ('{"format": 1}', "lacks"),
+        ('{"format": 2}', "of format 2"),
+        ("[" * 200_000, "nested too deeply"),
+        (" " * (1 << 20 | 1), "larger than"),
+        ("\xff", "as JSON"),
+    ],
     ids=["empty", "list", "cut", "lacking", "newer", "deep", "large", "no UTF-8"],
 )
-def test_texts(library: Library, make_model: Callable[..., Path], text: str) -> None:
+def test_texts(library: Library, make_model: Callable[..., Path], text: str, said: str) -> None:
     model = make_model()
     model.with_suffix(".json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match=said):
         Segmenter(model)
-    with pytest.raises(CppError) as caught:
+    with pytest.raises(CppError, match=said) as caught:
         library.open(model)
     assert caught.value.status == MODEL
 

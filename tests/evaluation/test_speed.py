@@ -200,7 +200,6 @@ def write_accuracies(folder: Path, model: Path) -> None:
 
 
 def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) -> None:
-    model = make_model(recommended_sizes=(64,))
     other = tmp_path / "other.onnx"
     shutil.copy(make_model(side=32), other)
     model = make_model(recommended_sizes=(64,))

@@ -39,8 +39,9 @@ def logits_of(path: Path, x: torch.Tensor) -> np.ndarray:
 
 
 @cache
-def graph_of(spec: NetworkSpec) -> bytes:
-    """A model with settled, uneven normalisation statistics, as the exporter writes it."""
+def graph() -> bytes:
+    """A model of `RESNET` with settled, uneven normalisation statistics, as the exporter writes
+    it."""
     torch.manual_seed(1)
     model = ClickModel(RESNET)
     for module in model.modules():
@@ -55,10 +56,10 @@ def graph_of(spec: NetworkSpec) -> bytes:
         return path.read_bytes()
 
 
-def exported(folder: Path, graph: bytes, precision: str = "fp32") -> Path:
-    """The graph as a file, with a manifest."""
+def exported(folder: Path, content: bytes, precision: str = "fp32") -> Path:
+    """A graph as a file, with a manifest."""
     path = folder / "model.onnx"
-    path.write_bytes(graph)
+    path.write_bytes(content)
     values = ("model", "some", CHANNELS[:5], 5, 16, (64,), precision, sha256_of(path), 18)
     write_manifest(Manifest(*values, training={"photos_seen": 7, "updates": 3}), path)
     return path
@@ -79,7 +80,7 @@ def test_the_bundled_model_goes_on_as_it_is() -> None:
 
 def test_statistics_are_those_of_the_samples(tmp_path: Path) -> None:
     """Training normalises by the batch's own statistics: it starts with the same function too."""
-    path = exported(tmp_path, graph_of(RESNET))
+    path = exported(tmp_path, graph())
     torch.manual_seed(0)
     model = ClickModel(RESNET)
     lengths = {
@@ -124,7 +125,7 @@ def test_learned_upsampling_is_taken_over(tmp_path: Path) -> None:
 
 
 def test_what_is_known_of_its_training_is_handed_on(tmp_path: Path) -> None:
-    path = exported(tmp_path, graph_of(RESNET))
+    path = exported(tmp_path, graph())
     known = begin_with_exported(ClickModel(RESNET), path, [])
     assert known == {
         "run": "model",
@@ -139,13 +140,13 @@ def test_what_is_known_of_its_training_is_handed_on(tmp_path: Path) -> None:
     [({"backbone": "resnet34"}, "has no layer"), ({"in_channels": 6}, "recipe's network has")],
 )
 def test_another_network_is_refused(tmp_path: Path, change: dict[str, object], reason: str) -> None:
-    path = exported(tmp_path, graph_of(RESNET))
+    path = exported(tmp_path, graph())
     with pytest.raises(ModelError, match=reason):
         begin_with_exported(ClickModel(replace(RESNET, **change)), path, [])
 
 
 def test_only_float32_models_begin_a_training(tmp_path: Path) -> None:
-    path = exported(tmp_path, graph_of(RESNET), "fp16")
+    path = exported(tmp_path, graph(), "fp16")
     with pytest.raises(ModelError, match="begins with a float32 model"):
         begin_with_exported(ClickModel(RESNET), path, [])
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ioebss.errors import MissingExtraError, ModelError, UsageError
+from ioebss.errors import MissingExtraError, UsageError
 from ioebss.trainer.model import ClickModel
 from ioebss.trainer.networks import NetworkSpec, build_backbone, load_imagenet
 from ioebss.trainer.networks import efficientnet_lite as lite
@@ -25,7 +25,7 @@ def source() -> dict[str, torch.Tensor]:
 
 def test_every_weight_but_the_classifiers_is_used_once(source: dict[str, torch.Tensor]) -> None:
     network = build_backbone(NAME, 3, 32)
-    lite.load_imagenet(network, NAME)
+    lite.load_imagenet(network, lite.imagenet_weights(NAME))
     counters = ("num_batches_tracked",)
     ours = {k: v for k, v in network.state_dict().items() if not k.endswith(counters)}
     used = {lite._source_key(key) for key in ours}
@@ -38,7 +38,7 @@ def test_every_weight_but_the_classifiers_is_used_once(source: dict[str, torch.T
 def test_first_block_computes_what_its_weights_say(source: dict[str, torch.Tensor]) -> None:
     """Stem and first block, written out with functions, eval mode."""
     network = build_backbone(NAME, 3, 16).eval()
-    lite.load_imagenet(network, NAME)
+    lite.load_imagenet(network, lite.imagenet_weights(NAME))
 
     def norm(x: torch.Tensor, name: str) -> torch.Tensor:
         mean, var, weight, bias = (
@@ -62,7 +62,7 @@ def test_before_training_clicks_change_nothing(source: dict[str, torch.Tensor]) 
     model = ClickModel(spec).eval()
     load_imagenet(model.network, spec)
     plain = build_backbone(NAME, 3, 16).eval()
-    lite.load_imagenet(plain, NAME)
+    lite.load_imagenet(plain, lite.imagenet_weights(NAME))
     x = torch.rand(1, 6, 64, 64)
     x[:, :3] *= 255
     quiet = x.clone()
@@ -75,11 +75,14 @@ def test_before_training_clicks_change_nothing(source: dict[str, torch.Tensor]) 
 
 
 def test_networks_without_published_weights_say_so() -> None:
-    with pytest.raises(ModelError, match="pretrained = false"):
-        lite.imagenet_weights("efficientnet_lite3")
-    spec = NetworkSpec(backbone="resnet18", aspp_channels=8, low_channels=8, decoder_channels=8)
-    with pytest.raises(UsageError, match="pretrained = false"):
-        load_imagenet(ClickModel(spec).network, spec)
+    small = {"aspp_channels": 8, "low_channels": 8, "decoder_channels": 8}
+    for spec in (
+        NetworkSpec(backbone="resnet18", **small),
+        NetworkSpec(backbone="efficientnet_lite3", **small),
+        NetworkSpec("fcn8s", "vgg16", width=0.02),
+    ):
+        with pytest.raises(UsageError, match=f"for {spec.backbone}; set pretrained = false"):
+            load_imagenet(ClickModel(spec).network, spec)
 
 
 def test_a_missing_package_is_answered_with_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_overrides_replace_what_the_file_says() -> None:
     ("override", "message"),
     [
         ("optimisation.momentum=0.9", "unknown key optimisation.momentum.*learning_rate"),
-        ("colour=1", "unknown key 'colour'.*network"),
+        ("colour=1", "unknown key colour in.*network"),
         ("optimisation.batch=2.5", "optimisation.batch = 2.5.*int"),
         ("optimisation.batch=true", "optimisation.batch = True.*int"),
         ("data.augment=1", "data.augment = 1.*bool"),

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ioebss.trainer.datasets.scene import Scene
 from ioebss.trainer.datasets.transforms import Target
 from ioebss.trainer.distributed import World
 from ioebss.trainer.recipe import Recipe, load_recipe
@@ -92,6 +93,16 @@ def test_targets_are_the_largest_objects_of_evenly_spread_photos(
         assert got.mask.mean() == pytest.approx(share, rel=0.1)
     shares = [validation_targets(scenes, recipe, World(r, 2, HERE.device)) for r in range(2)]
     assert [len(part) for part in shares] == [2, 1]
+
+
+def test_an_object_that_vanishes_at_the_training_size_is_left_out(
+    recipe: Recipe, drawn_scenes
+) -> None:
+    scenes = drawn_scenes(2)
+    speck = np.zeros((200, 200), np.uint8)
+    speck[5, 5] = 1  # of the 6 x 6 pixels that become one
+    scenes.scenes[0] = Scene("speck", np.zeros((200, 200, 3), np.uint8), speck)
+    assert len(validation_targets(scenes, recipe, HERE)) == 1
 
 
 class InTheClicks(nn.Module):

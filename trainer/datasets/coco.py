@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ioebss.errors import DataError, MissingExtraError
 from ioebss.image_files import MAX_PIXELS, read_photo
+from ioebss.json_files import read_json
 from ioebss.trainer.datasets.names import check_inside, splits_there_are
 from ioebss.trainer.datasets.scene import MAX_OBJECTS, VOID, Scene, check_scene
 
@@ -51,7 +51,8 @@ class CocoDataset:
         if not self.path.is_file():
             raise DataError(f"{self.path} is missing; {splits_there_are(coco_splits(root))}")
         self.folder = _photo_folder(root, split)
-        photos = _photos(_read_json(self.path), self.path)
+        table = read_json(self.path, MAX_JSON_BYTES, DataError, "a COCO instances file")
+        photos = _photos(table, self.path)
         self.photos = [photo for photo in photos if photo.objects]
         if not self.photos:
             raise DataError(f"{self.path} has no photo with an object; choose another split")
@@ -67,8 +68,7 @@ class CocoDataset:
             crowds = [decode(s, photo.height, photo.width) for s in photo.crowds]
         except DataError as error:
             raise DataError(f"{self.path}, photo {photo.name}: {error}") from None
-        order = largest_first(objects)
-        labels = paint([objects[i] for i in order], crowds, photo.height, photo.width)
+        labels, order = paint(objects, crowds, photo.height, photo.width)
         named = [photo.classes[i] for i in order[:MAX_OBJECTS]]
         categories = {label: name for label, name in enumerate(named, 1) if name}
         image = read_photo(self.folder / photo.name)
@@ -81,18 +81,12 @@ def coco_splits(root: Path) -> list[str]:
     return [path.stem.removeprefix("instances_") for path in files]
 
 
-def largest_first(objects: Sequence[NDArray[np.bool_]]) -> list[int]:
-    """Places of masks from the largest to the smallest; equal ones keep their order."""
-    areas = [int(mask.sum()) for mask in objects]
-    return sorted(range(len(objects)), key=lambda place: -areas[place])
-
-
 def paint(
     objects: Sequence[NDArray[np.bool_]],
     crowds: Iterable[NDArray[np.bool_]],
     height: int,
     width: int,
-) -> NDArray[np.uint8]:
+) -> tuple[NDArray[np.uint8], list[int]]:
     """Labels of overlapping objects: the smaller is in front of the larger.
 
     Crowds (regions with several objects not told apart) are void, behind all objects. Objects are
@@ -102,14 +96,17 @@ def paint(
         objects, crowds: bool (height, width) each.
 
     Returns:
-        uint8 (height, width): 0 background, 1..254 objects, 255 void.
+        uint8 (height, width): 0 background, 1..254 objects, 255 void. And the places of all objects
+        from the largest to the smallest, as they are numbered; equal ones keep their order.
     """
     labels = np.zeros((height, width), np.uint8)
     for mask in crowds:
         labels[mask] = VOID
-    for place, index in enumerate(largest_first(objects)):
-        labels[objects[index]] = place + 1 if place < MAX_OBJECTS else VOID
-    return labels
+    areas = [int(mask.sum()) for mask in objects]
+    order = sorted(range(len(objects)), key=lambda place: -areas[place])
+    for label, place in enumerate(order, 1):
+        labels[objects[place]] = label if label <= MAX_OBJECTS else VOID
+    return labels, order
 
 
 def decode(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
@@ -215,15 +212,6 @@ def _photo_folder(root: Path, split: str) -> Path:
             return folder
     listed = ", ".join(str(folder) for folder in folders)
     raise DataError(f"no folder of photos for the split {split!r}; looked for {listed}")
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise DataError(f"{path} is larger than {MAX_JSON_BYTES} bytes; split it up")
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no readable JSON file: {error}") from None
 
 
 def _photos(table: Any, path: Path) -> list[_Photo]:

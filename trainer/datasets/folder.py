@@ -63,11 +63,9 @@ def objects_of_mask(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """What the values of a mask mean.
 
     - All nonzero values are 255 (black and white): the mask is binary and 255 is object 1. This
-    holds
-      for a mask that is 255 everywhere, too.
+      holds for a mask that is 255 everywhere, too.
     - Otherwise as in VOC: 0 background, 1..254 one object each, 255 void. So a mask of 0 and 1 has
-    one
-      object, one of 0, 1 and 255 has one object with void pixels, and one of 0 and 128 has one
+      one object, one of 0, 1 and 255 has one object with void pixels, and one of 0 and 128 has one
       object.
     - All 0: no object.
 

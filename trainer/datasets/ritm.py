@@ -25,7 +25,7 @@ class Layout:
 
     Attributes:
         name: of the benchmark.
-        photos, masks: folders; the stem of a photo up to its first dot names its mask.
+        photos, masks: folders; a photo and its mask have one stem, up to the first dot.
         labels: from the mask's values, uint8 (H, W), to labels.
     """
 
@@ -70,9 +70,9 @@ class RitmDataset:
             raise DataError(f"{root} has no split {split!r}; {splits_there_are([SPLIT])}")
         self._layout = layout
         folder = root / layout.photos
-        masks = {p.name.split(".")[0]: p for p in sorted((root / layout.masks).iterdir())}
+        masks = {_stem(p): p for p in sorted((root / layout.masks).iterdir())}
         photos = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES]
-        lonely = [p.name for p in photos if p.name.split(".")[0] not in masks]
+        lonely = [p.name for p in photos if _stem(p) not in masks]
         if not photos:
             raise DataError(f"{folder} holds no photo")
         if lonely:
@@ -80,7 +80,7 @@ class RitmDataset:
                 f"{len(lonely)} photos in {folder} have no mask in {root / layout.masks}: "
                 f"{', '.join(lonely[:5])}"
             )
-        self.pairs = [(photo, masks[photo.name.split(".")[0]]) for photo in photos]
+        self.pairs = [(photo, masks[_stem(photo)]) for photo in photos]
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -89,7 +89,7 @@ class RitmDataset:
         """See `SceneDataset`."""
         photo, mask = self.pairs[index]
         labels = self._layout.labels(_brightest(mask))
-        return check_scene(Scene(photo.name.split(".")[0], read_photo(photo), labels))
+        return check_scene(Scene(_stem(photo), read_photo(photo), labels))
 
 
 def ritm_layout(root: Path, split: str) -> Layout | None:
@@ -101,6 +101,10 @@ def ritm_layout(root: Path, split: str) -> Layout | None:
         if all((root / folder).is_dir() for folder in (layout.photos, layout.masks)):
             return layout
     return None
+
+
+def _stem(path: Path) -> str:
+    return path.name.partition(".")[0]
 
 
 def _brightest(path: Path) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ioebss.rle import box
 from ioebss.trainer.datasets.scene import VOID, Scene
 
 GREY = 127  # outside the photo: the colour that normalises to 0
@@ -68,12 +69,11 @@ def paste(target: Target, source: Target, rng: np.random.Generator) -> Target:
     may stick out. Its edge is blended over about a pixel. The sample's object is the pasted one
     half of the time, else the target's own, as far as it is still visible (a fifth at least).
     """
-    ys, xs = np.flatnonzero(source.mask.any(1)), np.flatnonzero(source.mask.any(0))
-    if not ys.size:
+    x, y, w, h = box(source.mask)
+    if not w:
         return target
-    box = (slice(ys[0], ys[-1] + 1), slice(xs[0], xs[-1] + 1))
-    image: NDArray[Any] = source.image[box]
-    mask: NDArray[Any] = source.mask[box].astype(np.float32)
+    image: NDArray[Any] = source.image[y : y + h, x : x + w]
+    mask: NDArray[Any] = source.mask[y : y + h, x : x + w].astype(np.float32)
     height, width = target.mask.shape
     scale = rng.uniform(0.2, 0.8) * max(height, width) / max(mask.shape)
     size = (max(4, round(mask.shape[1] * scale)), max(4, round(mask.shape[0] * scale)))
@@ -113,19 +113,14 @@ def random_crop(target: Target, size: int, rng: np.random.Generator) -> Target:
     quarter. What lies outside the photo is grey and void.
     """
     height, width = target.mask.shape
-    ys, xs = np.flatnonzero(target.mask.any(1)), np.flatnonzero(target.mask.any(0))
-    if ys.size:
-        extent = max(ys[-1] - ys[0], xs[-1] - xs[0]) + 1
-        centre_y, centre_x = (ys[0] + ys[-1] + 1) / 2, (xs[0] + xs[-1] + 1) / 2
-    else:
-        extent, centre_y, centre_x = max(height, width), height / 2, width / 2
-    longest = max(height, width)
+    x, y, *sides = box(target.mask) if target.mask.any() else (0, 0, width, height)
+    extent, longest = max(sides), max(height, width)
     low, high = min(0.75 * extent, longest), 1.05 * longest
     side = float(np.exp(rng.uniform(np.log(max(low, 32)), np.log(max(high, 33)))))
     aspect = float(np.exp(rng.uniform(-0.22, 0.22)))
     window_w, window_h = side * aspect, side / aspect
-    x0 = _window_start(centre_x, window_w, width, extent, rng)
-    y0 = _window_start(centre_y, window_h, height, extent, rng)
+    x0 = _window_start(x + sides[0] / 2, window_w, width, extent, rng)
+    y0 = _window_start(y + sides[1] / 2, window_h, height, extent, rng)
     sx, sy = size / window_w, size / window_h
     if rng.random() < 0.5:
         sx, x0 = -sx, x0 + window_w

@@ -91,12 +91,7 @@ def load_imagenet(network: nn.Module, spec: NetworkSpec) -> None:
 
     Raises:
         UsageError: no weights are published for this backbone.
+        MissingExtraError, ModelError: see `efficientnet_lite.imagenet_weights`.
     """
-    if not isinstance(network, DeepLabV3Plus) or not isinstance(
-        network.backbone, efficientnet_lite.EfficientNetLite
-    ):
-        raise UsageError(
-            f"no ImageNet weights are at hand for {spec.backbone}; set pretrained = false, "
-            "or take efficientnet_lite0, 1 or 2"
-        )
-    efficientnet_lite.load_imagenet(network.backbone, spec.backbone)
+    weights = efficientnet_lite.imagenet_weights(spec.backbone)
+    efficientnet_lite.load_imagenet(network.get_submodule("backbone"), weights)

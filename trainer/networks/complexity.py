@@ -70,13 +70,13 @@ def _counted(network: nn.Module) -> Iterator[list[int]]:
     """While it is open, each call of a convolution appends its multiply-adds to the list."""
     macs: list[int] = []
 
-    def convolution(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+    def convolution(module: nn.Conv2d, args: tuple[Tensor, ...], out: Tensor) -> None:
         # Every output value takes one multiply-add per weight of its filter.
-        macs.append(out.numel() * _filter_size(module))
+        macs.append(out.numel() * module.weight[0].numel())
 
-    def transposed(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+    def transposed(module: nn.ConvTranspose2d, args: tuple[Tensor, ...], out: Tensor) -> None:
         # Every input value is spread by the filters of all outputs of its group.
-        macs.append(args[0].numel() * _filter_size(module))
+        macs.append(args[0].numel() * module.weight[0].numel())
 
     handles = []
     for module in network.modules():
@@ -89,13 +89,6 @@ def _counted(network: nn.Module) -> Iterator[list[int]]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _filter_size(module: nn.Module) -> int:
-    weight = module.weight
-    if not isinstance(weight, Tensor):
-        raise TypeError(f"{type(module).__name__} has no weight")
-    return weight[0].numel()
 
 
 class Classifier(nn.Module):

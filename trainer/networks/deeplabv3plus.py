@@ -19,12 +19,11 @@ Backbone = ResNet | Xception65 | EfficientNetLite
 class ASPP(nn.Module):
     """Atrous spatial pyramid pooling: 1x1, three atrous separable 3x3 and image pooling, joined.
 
-    Rates are 6, 12, 18 at output stride 16 and twice that at 8 (Chen et al. 2017, section 3.3).
+    Rates are 6, 12, 18 at output stride 16 and twice that at 8 (Chen et al. 2017, section 3.3), and
+    here half of that at 32.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, output_stride: int, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, output_stride: int) -> None:
         super().__init__()
         rates = [rate * 16 // output_stride for rate in (6, 12, 18)]
         self.branches = nn.ModuleList(
@@ -34,7 +33,7 @@ class ASPP(nn.Module):
             ]
         )
         self.pool = ImagePooling(in_channels, channels)
-        self.project = nn.Sequential(ConvBNReLU(5 * channels, channels), nn.Dropout(dropout))
+        self.project = nn.Sequential(ConvBNReLU(5 * channels, channels), nn.Dropout(0.1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_channels, h, w) -> (N, channels, h, w)."""
@@ -65,7 +64,7 @@ class DeepLabV3Plus(nn.Module):
 
     Args:
         backbone: returns (stride-4 features, features at the output stride).
-        output_stride: 16 or 8.
+        output_stride: 32, 16 or 8.
         aspp_channels: width of the pyramid; 256 in the paper.
         low_channels: width that the stride-4 features are reduced to; 48 in the paper.
         decoder_channels: width of the two separable 3x3 convolutions of the decoder; 256.

