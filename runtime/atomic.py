@@ -17,6 +17,7 @@ def _umask() -> int:
     return mask
 
 
+TEMPORARY = ".ioebss-"  # how names of files begin that a process left behind when it was killed
 # Read once: it can only be read by setting it, which other threads would feel.
 _UMASK = _umask()
 
@@ -91,9 +92,7 @@ def _failures_of(path: Path) -> Iterator[None]:
 
 
 def _empty_beside(path: Path) -> Path:
-    # The suffix is kept: some writers choose the format by it. Of the rest only a part is: this
-    # name must not be too long where the final one is not.
-    prefix = f".{path.stem[:16]}-"
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    # The suffix is kept: some writers choose the format by it.
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     return Path(name)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from ioebss.command import run_command
 from ioebss.errors import IoebssError, UsageError
-from ioebss.jobs import Job, list_jobs
-from ioebss.precision import AUTO, CHOICES, INT8
+from ioebss.jobs import LABELLED_KINDS, Job, list_jobs
+from ioebss.model_options import add_model_options, open_segmenter
 
 if TYPE_CHECKING:
     from ioebss.coco_files import CocoFile
     from ioebss.segmenter import Segmenter
 
-KINDS = ("mask", "cutout", "overlay", "json", "labelme", "coco")
+KINDS = ("mask", "cutout", "overlay", "json", *LABELLED_KINDS)
 DEFAULT_LABEL = "object"
 DESCRIPTION = "Click on an object in a photo, get its mask."
 EPILOG = """examples:
@@ -86,33 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--start", type=Path, metavar="MASK", help="start from this mask and correct it"
     )
-    parser.add_argument(
-        "--model", type=Path, help="ONNX file or engine, its manifest beside it (bundled)"
-    )
-    precision = parser.add_mutually_exclusive_group()
-    precision.add_argument(
-        "--precision",
-        choices=CHOICES,
-        default=AUTO,
-        help="auto: what is fast here of the files beside the model, 8 bits on CPUs with VNNI; "
-        "exact: the very file that is named (auto)",
-    )
-    precision.add_argument(
-        "--int8",
-        action="store_const",
-        const=INT8,
-        dest="precision",
-        help="short for --precision int8",
-    )
-    parser.add_argument(
-        "--backend", default="auto", help="inference engine, or auto for the first that works"
-    )
-    parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
-    parser.add_argument(
-        "--threads",
-        type=int,
-        help="CPU threads of the network (IOEBSS_THREADS, else the engine's own choice)",
-    )
+    add_model_options(parser)
     parser.add_argument(
         "--flip", action="store_true", help="average with the mirrored input: twice the time"
     )
@@ -129,11 +103,11 @@ def _run(arguments: argparse.Namespace) -> None:
         return
     # The engine takes its time to load: everything that can be wrong before is found before.
     jobs = list_jobs(arguments)
-    from ioebss.coco_files import CocoFile
-
     segmenter = _segmenter(arguments)
     coco = None
     if arguments.format == "coco":
+        from ioebss.coco_files import CocoFile
+
         photos = [job.photo for job in jobs]
         coco = CocoFile(jobs[0].output, photos, arguments.label or DEFAULT_LABEL)
     try:
@@ -161,17 +135,7 @@ def _all(
 
 
 def _segmenter(arguments: argparse.Namespace) -> Segmenter:
-    from ioebss.segmenter import Segmenter
-
-    return Segmenter(
-        arguments.model,
-        backend=arguments.backend,
-        precision=arguments.precision,
-        threads=arguments.threads,
-        size=arguments.size,
-        zoom=not arguments.no_zoom,
-        flip=arguments.flip,
-    )
+    return open_segmenter(arguments, zoom=not arguments.no_zoom, flip=arguments.flip)
 
 
 def _show_page(arguments: argparse.Namespace) -> None:
@@ -186,9 +150,10 @@ def _show_page(arguments: argparse.Namespace) -> None:
             "the page saves results itself"
         )
     from ioebss.image_files import read_mask, read_photo
-    from ioebss.serving.open_page import check_extra, open_page
+    from ioebss.serving.extra import check_extra
+    from ioebss.serving.open_page import open_page
 
-    check_extra()
+    check_extra("the page", "; or give the clicks, e.g. --clicks 320,240")
     photo = Path(arguments.photos[0])
     read_photo(photo)  # what is wrong with it is said before the engine loads
     start = read_mask(arguments.start) if arguments.start else None
@@ -223,6 +188,7 @@ def _one(
         write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
     area = int(mask.sum())
     if arguments.json:
+        from ioebss.clicks import as_table
         from ioebss.rle import box
 
         line = {
@@ -233,7 +199,7 @@ def _one(
             "height": session.height,
             "area": area,
             "bbox": box(mask),
-            "clicks": [{"x": c.x, "y": c.y, "label": c.label} for c in clicks],
+            "clicks": as_table(clicks),
             "model": segmenter.manifest.name,
             "backend": segmenter.backend,
             "precision": segmenter.precision,

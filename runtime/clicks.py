@@ -95,6 +95,11 @@ def make_clicks(clicks: Iterable[Sequence[float] | Click], width: int, height: i
     return result
 
 
+def as_table(clicks: Iterable[Click]) -> list[dict[str, int]]:
+    """Clicks as JSON holds them, each {"x", "y", "label"}."""
+    return [{"x": click.x, "y": click.y, "label": click.label} for click in clicks]
+
+
 def to_network(position: int, size: int, network_size: int) -> int:
     """The network pixel that holds the centre of a photo pixel, along one axis.
 

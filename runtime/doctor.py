@@ -146,7 +146,7 @@ def _tensorrt(name: str, flavour: str) -> Finding:
 
 
 def _library(name: str, package: str, modules: tuple[str, ...], remedy: str) -> Finding:
-    """A library that one of these modules is."""
+    """A library, which is the first of these modules that is installed."""
     module = next((m for m in modules if _is_there(m)), None)
     if module is None:
         return Finding(name, MISSING, "not installed", remedy)
@@ -260,10 +260,9 @@ def _run(command: list[str]) -> tuple[bool, str]:
         return False, f"it takes longer than {PATIENCE} seconds"
     except OSError as error:
         return False, error.strerror or str(error)
-    good = result.returncode == 0
-    if good:
+    if result.returncode == 0:
         return True, result.stdout.strip()
-    lines = result.stderr.strip().splitlines()
     if result.returncode < 0:
         return False, f"it crashes (signal {-result.returncode})"
+    lines = result.stderr.strip().splitlines()
     return False, lines[-1][:300] if lines else f"exit code {result.returncode}"

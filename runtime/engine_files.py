@@ -4,10 +4,11 @@ says what it was built for. Together they are a complete model: the ONNX file is
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from ioebss.manifest import (
     PRECISIONS,
     Manifest,
     manifest_from,
-    sha256_of,
 )
 
 FORMAT = 1
@@ -171,17 +171,18 @@ def read_engine(engine: Path, manifest: EngineManifest) -> bytes:
     try:
         if engine.stat().st_size > MAX_ENGINE_BYTES:
             raise ModelError(f"{engine} is larger than {MAX_ENGINE_BYTES} bytes; it is no engine")
-        actual = sha256_of(engine)
-        if actual != manifest.engine_sha256:
-            raise ModelError(
-                f"{engine} is not the file that {engine_manifest_path(engine).name} describes: its "
-                f"sha256 is {actual[:12]}..., the manifest says {manifest.engine_sha256[:12]}...; "
-                "it is truncated or another one: copy both files again, or rebuild: "
-                f"{rebuild_command(engine, manifest)}"
-            )
-        return engine.read_bytes()
+        plan = engine.read_bytes()
     except OSError as error:
         raise ModelError(f"{engine} cannot be read: {error.strerror or error}") from None
+    actual = hashlib.sha256(plan).hexdigest()
+    if actual != manifest.engine_sha256:
+        raise ModelError(
+            f"{engine} is not the file that {engine_manifest_path(engine).name} describes: its "
+            f"sha256 is {actual[:12]}..., the manifest says {manifest.engine_sha256[:12]}...; "
+            "it is truncated or another one: copy both files again, or rebuild: "
+            f"{rebuild_command(engine, manifest)}"
+        )
+    return plan
 
 
 def check_engine(engine: Path, manifest: EngineManifest, target: Target) -> None:
@@ -191,7 +192,8 @@ def check_engine(engine: Path, manifest: EngineManifest, target: Target) -> None
         EngineMismatchError: it does not; the message names the field, both values, and the command
             that rebuilds it.
     """
-    for name, has, wanted in _differences(manifest, target):
+    if found := _difference(manifest, target):
+        name, has, wanted = found
         raise EngineMismatchError(
             f"{engine} does not fit: its {name} is {has}, wanted is {wanted}; rebuild it: "
             f"{rebuild_command(engine, manifest, target)}"
@@ -221,14 +223,14 @@ def profile_for(engine: Path, manifest: EngineManifest, shape: Shape) -> int:
 
 def rebuild_command(engine: Path, manifest: EngineManifest, target: Target | None = None) -> str:
     """What to type to build the engine anew, for a target if one is given."""
-    shapes = target.shapes if target else ()
-    words = ["ioebss-export", manifest.onnx, "--engine", (target or manifest).flavour]
+    shapes, flavour = target.shapes if target else (), (target or manifest).flavour
+    words = ["ioebss-export", manifest.onnx, "--engine", flavour]
     if manifest.model.fixed_size is None:
         wanted = (target.profile if target else None) or manifest.profile
         sizes = {max(profile.max[1:]) for profile in wanted} | {max(s[1:]) for s in shapes}
         batches = [*(profile.max[0] for profile in wanted), *(s[0] for s in shapes)]
         words += ["--sizes", ",".join(map(str, sorted(sizes))), "--max-batch", str(max(batches))]
-    if words[3] == TENSORRT_RTX:
+    if flavour == TENSORRT_RTX:
         words += _chips(manifest, target.compute_capability if target else None)
     return shlex.join([*words, "-o", engine.name])
 
@@ -236,26 +238,23 @@ def rebuild_command(engine: Path, manifest: EngineManifest, target: Target | Non
 # -- inside ----------------------------------------------------------------------------------------
 
 
-def _differences(manifest: EngineManifest, target: Target) -> list[tuple[str, str, str]]:
-    """In what an engine does not fit: names of fields, what it has, what is wanted; the weightiest
-    first."""
-    pairs: list[tuple[str, object, object]] = [
-        ("flavour", manifest.flavour, target.flavour),
-        ("version", manifest.version, target.version),
-        ("precision", manifest.precision, target.precision),
-        ("onnx_sha256", manifest.onnx_sha256, target.onnx_sha256),
-    ]
-    found = [(n, str(has), str(want)) for n, has, want in pairs if want not in (None, has)]
+def _difference(manifest: EngineManifest, target: Target) -> tuple[str, object, object] | None:
+    """The weightiest thing in which an engine does not fit: the field's name, what it has, what is
+    wanted."""
+    for name in ("flavour", "version", "precision", "onnx_sha256"):
+        has, wanted = getattr(manifest, name), getattr(target, name)
+        if wanted not in (None, has):
+            return name, has, wanted
     capability = target.compute_capability
     if capability is not None and not manifest.runs_on(capability):
-        found.append(("compute_capability", ", ".join(manifest.compute_capability), capability))
+        return "compute_capability", ", ".join(manifest.compute_capability), capability
     profile = "; ".join(map(str, manifest.profile))
-    if target.profile not in (None, manifest.profile):
-        found.append(("profile", profile, "; ".join(map(str, target.profile or ()))))
+    if target.profile is not None and target.profile != manifest.profile:
+        return "profile", profile, "; ".join(map(str, target.profile))
     for shape in target.shapes:
         if not any(p.holds(shape) for p in manifest.profile):
-            found.append(("profile", profile, "x".join(map(str, shape))))
-    return found
+            return "profile", profile, "x".join(map(str, shape))
+    return None
 
 
 def _chips(manifest: EngineManifest, here: str | None) -> list[str]:
@@ -310,7 +309,7 @@ def _is_profile(value: Any) -> bool:
     return all(low <= best <= high for low, best, high in zip(*shapes, strict=True))
 
 
-def _is_list(value: Any, check: Any, most: int) -> bool:
+def _is_list(value: Any, check: Callable[[Any], bool], most: int) -> bool:
     return isinstance(value, list) and 1 <= len(value) <= most and all(map(check, value))
 
 

@@ -141,7 +141,7 @@ class HostEye:
 
     def mask(self, prediction: Prediction) -> NDArray[np.bool_]:
         """See `Eye`."""
-        self._levels()
+        self._levels()  # which a closed eye has not
         return logits_to_mask(prediction.logits, prediction.window, self.height, self.width)
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class HostEye:
         if self._flip:
             mirrored = self._backend.run(np.ascontiguousarray(inputs[..., ::-1]))[0, 0]
             logits = np.asarray(0.5 * (logits + mirrored[:, ::-1]), np.float32)
-        return np.array(logits)
+        return np.array(logits)  # what an engine gives need not be writable
 
     def _previous(
         self, last: Last, window: Window, height: int, width: int

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def check_photo(photo: NDArray[np.uint8]) -> None:
     """Refuses an array that is no photo: it must be RGB uint8 (H, W, 3).
 
     Raises:
-        ImageError: another type or shape, or more than `MAX_PIXELS` pixels.
+        ImageError: another type or shape.
+        PhotoSizeError: more than `MAX_PIXELS` pixels.
     """
     if not isinstance(photo, np.ndarray) or photo.dtype != np.uint8:
         kind = getattr(photo, "dtype", type(photo).__name__)
@@ -74,7 +76,22 @@ def check_photo(photo: NDArray[np.uint8]) -> None:
     if photo.ndim != 3 or photo.shape[2] != 3 or 0 in photo.shape:
         raise ImageError(f"a photo array has shape (height, width, 3), not {photo.shape}")
     if photo.shape[0] * photo.shape[1] > MAX_PIXELS:
-        raise ImageError(f"the photo has more than {MAX_PIXELS} pixels; scale it down")
+        raise PhotoSizeError(f"the photo has more than {MAX_PIXELS} pixels; scale it down")
+
+
+def as_photo(photo: str | Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photo, read if it is a path, checked if it is an array.
+
+    Returns:
+        uint8 (H, W, 3), red, green, blue.
+
+    Raises:
+        ImageError: see `read_photo` and `check_photo`.
+    """
+    if isinstance(photo, str | Path):
+        return read_photo(photo)
+    check_photo(photo)
+    return photo
 
 
 def read_photo(path: str | Path) -> NDArray[np.uint8]:
@@ -116,19 +133,16 @@ def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.
 
 def _upright(opened: Image.Image, name: str) -> NDArray[np.uint8]:
     """The pixels of an opened photo, which is closed; `name` is for messages."""
-    with opened, _quiet:
+    with _decoding(opened, name):
         image = opened
-        try:
-            image.load()
-            turn = _TURNS.get(_orientation(image))
-            if turn is not None:
-                image = image.transpose(turn)
-            if image.mode.startswith("I") or image.mode == "F":
-                grey = _high_byte(np.asarray(image), name)
-                return np.repeat(grey[..., None], 3, axis=2)
-            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
-        except _DECODE_ERRORS as error:
-            raise ImageError(f"{name} cannot be decoded: {error}") from None
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        if turn is not None:
+            image = image.transpose(turn)
+        if image.mode.startswith("I") or image.mode == "F":
+            grey = _high_byte(np.asarray(image), name)
+            return np.repeat(grey[..., None], 3, axis=2)
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _orientation(image: Image.Image) -> object:
@@ -181,14 +195,22 @@ def _set(values: NDArray[np.uint8], indexed: bool) -> NDArray[np.bool_]:
 
 def _values(image: Image.Image, name: str) -> tuple[NDArray[np.uint8], bool]:
     """The raw values of a mask picture, and whether they are palette indices."""
-    with image:
+    with _decoding(image, name):
         if image.mode not in ("P", "L", "1"):
             raise ImageError(
                 f"{name} is a {image.mode} image; a mask is 8-bit grey, indexed or black and white"
             )
+        values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
+        return values, image.mode == "P"
+
+
+@contextmanager
+def _decoding(image: Image.Image, name: str) -> Iterator[None]:
+    """Around the decoding of an opened picture, which is closed: what fails is an `ImageError`, and
+    nothing is warned of."""
+    with image, _quiet:
         try:
-            values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
-            return values, image.mode == "P"
+            yield
         except _DECODE_ERRORS as error:
             raise ImageError(f"{name} cannot be decoded: {error}") from None
 

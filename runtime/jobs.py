@@ -11,7 +11,7 @@ from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.errors import UsageError
 
 RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
-LABELLED_KINDS = ("labelme", "coco")
+LABELLED_KINDS = ("labelme", "coco")  # files that people edit with other programs
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,14 @@ def list_jobs(arguments: argparse.Namespace) -> list[Job]:
 
 def _inputs(arguments: argparse.Namespace, photos: list[Path]) -> list[Path]:
     """Everything that was given, which no result may overwrite."""
+    from ioebss.engine_files import engine_manifest_path
+    from ioebss.manifest import manifest_path
+
     clicks = [Path(text) for text in arguments.clicks if text.lower().endswith(".json")]
-    model = [arguments.model, arguments.model.with_suffix(".json")] if arguments.model else []
-    masks = [path for path in (arguments.start, arguments.trimap) if path]
-    return [*photos, *clicks, *model, *masks]
+    others = [path for path in (arguments.start, arguments.trimap, arguments.model) if path]
+    if model := arguments.model:
+        others += [manifest_path(model), engine_manifest_path(model)]
+    return [*photos, *clicks, *others]
 
 
 def _named(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ioebss.errors import OutputError, UsageError
+from ioebss.atomic import make_folder
+from ioebss.errors import UsageError
+from ioebss.jobs import LABELLED_KINDS
 from ioebss.origin_mark import check_replaceable
 from ioebss.result_files import default_path
 
-JSON_KINDS = ("json", "labelme", "coco")
-MARKED_KINDS = ("labelme", "coco")  # files that people edit with other programs
+JSON_KINDS = ("json", *LABELLED_KINDS)
 
 
 def result_paths(
@@ -42,11 +43,11 @@ def result_paths(
         several = len(photos) > 1 or (many and not is_file)
         files = [_file(photo, kind, given, several) for photo in photos]
     _check_apart(files, inputs)
-    if kind in MARKED_KINDS:
+    if kind in LABELLED_KINDS:
         for file in files:
             check_replaceable(file)
     if given and files[0].parent == given:
-        _make_folder(given)
+        make_folder(given)
     return files * len(photos) if kind == "coco" else files
 
 
@@ -79,10 +80,3 @@ def _check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
                 f"two results would be {output}; run the photos one by one, each with --output FILE"
             )
         seen.add(path)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made a folder: {error.strerror}") from None

@@ -74,8 +74,8 @@ class Predictor:
     def _extent(self, clicks: Sequence[Click], last: Prediction | Start) -> Window | None:
         """The part of the photo that the last mask and all clicks take; None if the mask is empty:
         the object may be anywhere."""
-        extent, marked = self._extent_of_mask(last), extent_of(clicks)
-        return extent.joined(marked) if extent and marked else None
+        extent = self._extent_of_mask(last)
+        return None if extent is None else extent.joined(extent_of(clicks))
 
     def _extent_of_mask(self, last: Prediction | Start) -> Window | None:
         """The part of the photo that the mask takes, to a network pixel; None if it is empty."""

@@ -11,6 +11,7 @@ from ioebss.clicks import FOREGROUND, Click
 from ioebss.session import Session
 
 Mask = NDArray[np.bool_]
+Steps = Generator[None, None, Mask]  # pauses now and again; returns the mask
 
 
 def replay(session: Session, clicks: Sequence[Click], start: Mask | None = None) -> Mask:
@@ -31,23 +32,25 @@ def replay(session: Session, clicks: Sequence[Click], start: Mask | None = None)
         UsageError: see `Session.reset`.
         BackendError: the engine failed.
     """
-    steps = replay_steps(session, clicks, start)
+    return in_one_go(replay_steps(session, clicks, start))
+
+
+def replay_steps(session: Session, clicks: Sequence[Click], start: Mask | None = None) -> Steps:
+    """`replay`, which pauses after each click, so that others may have their turn."""
+    if start is None and (not clicks or clicks[0].label != FOREGROUND):
+        return session.predict(clicks)
+    session.reset(start)
+    mask = session.mask
+    for click in clicks:
+        mask = session.click(click.x, click.y, click.label)
+        yield
+    return mask
+
+
+def in_one_go(steps: Steps) -> Mask:
+    """What the steps return, without pauses."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
             return np.asarray(end.value)
-
-
-def replay_steps(
-    session: Session, clicks: Sequence[Click], start: Mask | None = None
-) -> Generator[None, None, Mask]:
-    """`replay`, which pauses after each click, so that others may have their turn."""
-    if start is None and (not clicks or clicks[0].label != FOREGROUND):
-        return session.predict(clicks)
-    session.reset(start)
-    mask = session.mask if start is None else start
-    for click in clicks:
-        mask = session.click(click.x, click.y, click.label)
-        yield
-    return mask

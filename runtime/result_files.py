@@ -15,7 +15,7 @@ from PIL import Image
 
 from ioebss import rle
 from ioebss.atomic import write_atomically
-from ioebss.clicks import FOREGROUND, Click
+from ioebss.clicks import FOREGROUND, Click, as_table
 from ioebss.errors import UsageError
 
 FORMATS = ("mask", "cutout", "overlay", "json")
@@ -100,7 +100,7 @@ def describe(mask: NDArray[np.bool_], clicks: Sequence[Click], name: str) -> dic
         "photo": name,
         "width": width,
         "height": height,
-        "clicks": [{"x": c.x, "y": c.y, "label": c.label} for c in clicks],
+        "clicks": as_table(clicks),
         "segmentation": rle.encode(mask),
         "area": int(mask.sum()),
         "bbox": rle.box(mask),

@@ -19,15 +19,21 @@ def encode(mask: NDArray[np.bool_]) -> dict[str, object]:
     Returns:
         {"size": [H, W], "counts": text}.
     """
-    flat = mask.ravel(order="F")
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    starts = np.concatenate([[0], edges, [flat.size]])
-    runs = np.diff(starts)
-    if flat[0]:
-        runs = np.concatenate([[0], runs])
+    runs = run_lengths(mask.ravel(order="F"))
     deltas = runs.copy()
     deltas[3:] -= runs[1:-2]
     return {"size": [int(s) for s in mask.shape], "counts": "".join(map(_text, deltas.tolist()))}
+
+
+def run_lengths(flat: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Lengths of the runs of background and foreground in turn, background first, if only of 0.
+
+    Args:
+        flat: bool (N,), N at least 1.
+    """
+    start = [0, 0] if flat[0] else [0]
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    return np.diff(np.concatenate([start, edges, [flat.size]]))
 
 
 def _text(value: int) -> str:

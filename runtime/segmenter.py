@@ -11,7 +11,7 @@ from ioebss.backends import AUTO
 from ioebss.backends.onnxruntime_graph import MAX_THREADS
 from ioebss.choice import open_model, read_model_manifest
 from ioebss.errors import UsageError
-from ioebss.image_files import check_photo, read_photo
+from ioebss.image_files import as_photo
 from ioebss.manifest import MAX_SIDE, Manifest
 from ioebss.precision import cpu_int8_path
 from ioebss.session import Session
@@ -92,10 +92,8 @@ class Segmenter:
         Raises:
             ImageError: the file cannot be read, or the array is no RGB photo.
         """
-        if isinstance(photo, str | Path):
-            photo = read_photo(photo)
-        check_photo(photo)
-        return Session(photo, self.manifest, self._backend, self.size, self.zoom, self.flip)
+        pixels = as_photo(photo)
+        return Session(pixels, self.manifest, self._backend, self.size, self.zoom, self.flip)
 
 
 def _checked_size(manifest: Manifest, size: int | None) -> int:

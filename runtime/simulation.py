@@ -54,10 +54,7 @@ def centre_click(
         The click, or None where prediction and truth agree on every pixel that is left. Ties go to
         the foreground, then to the first pixel in row order.
     """
-    missed, wrong = (interior_distance(r) for r in error_regions(prediction, truth, valid))
-    for click in clicked:
-        missed[click.y, click.x] = wrong[click.y, click.x] = 0
-    depth, label = (missed, FOREGROUND) if missed.max() >= wrong.max() else (wrong, BACKGROUND)
+    depth, label = _larger_error(prediction, truth, valid, clicked)
     if depth.max() == 0:
         return None
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
@@ -69,11 +66,12 @@ def correction_click(
 ) -> Click | None:
     """A click on the current error as people make it: somewhere in the inner half (by depth) of the
     larger error region, not always in its very centre. None where there is no error."""
-    missed, wrong = (interior_distance(r) for r in error_regions(prediction, truth, valid))
-    depth, label = (missed, FOREGROUND) if missed.max() >= wrong.max() else (wrong, BACKGROUND)
+    depth, label = _larger_error(prediction, truth, valid)
     if depth.max() == 0:
         return None
-    return _pick(depth >= 0.5 * depth.max(), label, rng)
+    index = int(rng.choice(np.flatnonzero(depth >= 0.5 * depth.max())))
+    y, x = divmod(index, depth.shape[1])
+    return Click(x, y, label)
 
 
 def first_click(truth: Mask, valid: Mask, rng: np.random.Generator) -> Click | None:
@@ -94,7 +92,12 @@ def random_pairs(truth: Mask, valid: Mask, pairs: int, rng: np.random.Generator)
     return clicks
 
 
-def _pick(candidates: Mask, label: int, rng: np.random.Generator) -> Click:
-    index = int(rng.choice(np.flatnonzero(candidates)))
-    y, x = divmod(index, candidates.shape[1])
-    return Click(x, y, label)
+def _larger_error(
+    prediction: Mask, truth: Mask, valid: Mask, clicked: Iterable[Click] = ()
+) -> tuple[NDArray[np.float32], int]:
+    """Interior distances of the deeper error region, 0 where it was clicked, and the label of a
+    click that corrects it."""
+    missed, wrong = (interior_distance(r) for r in error_regions(prediction, truth, valid))
+    for click in clicked:
+        missed[click.y, click.x] = wrong[click.y, click.x] = 0
+    return (missed, FOREGROUND) if missed.max() >= wrong.max() else (wrong, BACKGROUND)

@@ -34,8 +34,8 @@ def read_trimap(path: str | Path) -> NDArray[np.uint8]:
     return read_index_mask(path)
 
 
-def check_trimap(trimap: Any, height: int, width: int) -> NDArray[np.uint8]:
-    """The trimap, if it fits a photo and says where the object is.
+def check_trimap(trimap: Any, height: int, width: int) -> None:
+    """Checks that a trimap fits a photo and says where the object is.
 
     Raises:
         UsageError: it is no uint8 array of the photo's size, or nothing in it is on the object.
@@ -46,7 +46,6 @@ def check_trimap(trimap: Any, height: int, width: int) -> NDArray[np.uint8]:
         raise UsageError(f"the trimap has shape {trimap.shape}, the photo {(height, width)}")
     if not (trimap == ON).any():
         raise UsageError("no pixel of the trimap is 255: mark a part of the object")
-    return trimap
 
 
 def clicks_of_trimap(trimap: NDArray[np.uint8], cells: int = CELLS) -> list[Click]:

@@ -5,7 +5,7 @@ surroundings. Everything is in pixels of the photo; the arithmetic is written to
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ioebss.clicks import Click
@@ -99,12 +99,9 @@ class Zoom:
                 raise UsageError(f"zoom {key} = {value!r}; it must be {low} to {high}")
 
 
-def extent_of(clicks: Iterable[Click]) -> Window | None:
-    """The smallest window that holds all clicks; None without one."""
-    points = [(click.x, click.y) for click in clicks]
-    if not points:
-        return None
-    xs, ys = zip(*points, strict=True)
+def extent_of(clicks: Sequence[Click]) -> Window:
+    """The smallest window that holds all clicks, of which there is one at least."""
+    xs, ys = [click.x for click in clicks], [click.y for click in clicks]
     return Window(min(xs), min(ys), max(xs) + 1, max(ys) + 1)
 
 

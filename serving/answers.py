@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ioebss.clicks import Click
+from ioebss.clicks import as_table
 from ioebss.rle import box
 from ioebss.serving.masks import Format, encode_mask
 from ioebss.serving.sessions import Entry, Snapshot
 
+STAGES = ("queue", "input", "network", "mask")  # of a change
+
 
 @dataclass(frozen=True)
 class Change:
-    """A session after a change, and the milliseconds that its stages took."""
+    """A session after a change, and the milliseconds that each of `STAGES` took."""
 
     snapshot: Snapshot
     queue: float
@@ -30,7 +31,7 @@ def state(entry: Entry, snapshot: Snapshot) -> dict[str, Any]:
         **_size_and_clicks(snapshot),
         "can_undo": bool(snapshot.clicks),
         "can_redo": bool(snapshot.undone),
-        "undone": _listed(snapshot.undone),
+        "undone": as_table(snapshot.undone),
         "started": bool(snapshot.start),
     }
 
@@ -38,12 +39,11 @@ def state(entry: Entry, snapshot: Snapshot) -> dict[str, Any]:
 def answer(change: Change, backend: str, kind: Format) -> dict[str, Any]:
     """See `schemas.Answer`. Encodes the mask."""
     mask = change.snapshot.mask
-    stages = ("queue", "input", "network", "mask")
     result = {
         **_size_and_clicks(change.snapshot),
         "area": int(mask.sum()),
         "bbox": box(mask),
-        "milliseconds": {stage: round(getattr(change, stage), 2) for stage in stages},
+        "milliseconds": {stage: round(getattr(change, stage), 2) for stage in STAGES},
         "backend": backend,
     }
     encoded = encode_mask(mask, kind)
@@ -52,8 +52,4 @@ def answer(change: Change, backend: str, kind: Format) -> dict[str, Any]:
 
 def _size_and_clicks(snapshot: Snapshot) -> dict[str, Any]:
     height, width = snapshot.mask.shape
-    return {"width": width, "height": height, "clicks": _listed(snapshot.clicks)}
-
-
-def _listed(clicks: Iterable[Click]) -> list[dict[str, int]]:
-    return [{"x": click.x, "y": click.y, "label": click.label} for click in clicks]
+    return {"width": width, "height": height, "clicks": as_table(snapshot.clicks)}

@@ -44,8 +44,8 @@ class Bodies:
     async def _collect(self, scope: Scope, receive: Receive, body: bytearray) -> bool:
         """Receives the body, its bytes counted in `_held`; False if the client went away."""
         limit = self._limit(scope["path"])
-        more = True
-        while more and max(len(body), _declared(scope)) <= limit:
+        size, more = _declared(scope), True
+        while more and size <= limit:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return False
@@ -54,8 +54,8 @@ class Bodies:
             self._held += len(part)
             if self._held > self._settings.max_body_bytes:
                 raise ServiceError(429, "busy", "too much is arriving; try again in 1 s", 1)
-            more = message.get("more_body", False)
-        if max(len(body), _declared(scope)) > limit:
+            size, more = max(size, len(body)), message.get("more_body", False)
+        if size > limit:
             raise ServiceError(413, "too_large", f"the body is larger than {limit} bytes")
         if scope["path"].startswith(PHOTO_ROOMS) and _values(body) > MAX_VALUES:
             raise ServiceError(413, "too_large", "the body holds too many values")

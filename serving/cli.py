@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import replace
-from pathlib import Path
 
 from ioebss.command import run_command
-from ioebss.errors import MissingExtraError, UsageError
-from ioebss.precision import AUTO, CHOICES
+from ioebss.errors import UsageError
+from ioebss.model_options import add_model_options, open_segmenter
 
 TOKEN_VARIABLE = "IOEBSS_TOKEN"
 LABEL_STUDIO_VARIABLE = "LABEL_STUDIO_API_KEY"
@@ -34,24 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model", type=Path, help="ONNX file or engine, its manifest beside it (bundled)"
-    )
-    parser.add_argument(
-        "--backend", default="auto", help="inference engine, or auto for the first that works"
-    )
-    parser.add_argument(
-        "--precision",
-        choices=CHOICES,
-        default=AUTO,
-        help="auto: what is fast here of the files beside the model; exact: the very file (auto)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=int,
-        help="CPU threads of the network (IOEBSS_THREADS, else the engine's own choice)",
-    )
-    parser.add_argument("--size", type=int, help="longer side of the network's input in pixels")
+    add_model_options(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to serve (%(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0: any free one (%(default)s)")
     parser.add_argument(
@@ -79,11 +61,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(f'{error.name} is missing; pip install "ioebss[serve]"') from None
+    from ioebss.serving.extra import check_extra
+
+    check_extra("the service")
     from ioebss.serving.access import settings_for
     from ioebss.serving.server import address_of, bind, serve
 
@@ -101,16 +81,9 @@ def _serve(arguments: argparse.Namespace) -> None:
         label_studio_key=os.environ.get(LABEL_STUDIO_VARIABLE) or None,
     )
     with bind(arguments.host, arguments.port) as listening:
-        from ioebss.segmenter import Segmenter
         from ioebss.serving.app import create_app
 
-        segmenter = Segmenter(
-            arguments.model,
-            backend=arguments.backend,
-            precision=arguments.precision,
-            threads=arguments.threads,
-            size=arguments.size,
-        )
+        segmenter = open_segmenter(arguments)
         address = address_of(listening) + ("#token=..." if token else "")
         serve(
             create_app(segmenter, settings),

@@ -11,7 +11,6 @@ takes several shapes. Each passes over the other.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import math
@@ -114,7 +113,7 @@ def _bytes(image: Any) -> bytes:
         raise PhotoSizeError(f"the image is larger than {MAX_BODY_BYTES} bytes")
     try:
         return base64.b64decode(image, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise UsageError("image is not base64") from None
 
 
@@ -178,11 +177,8 @@ def run_lengths(mask: Mask) -> list[int]:
     """
     x, y, width, height = rle.box(mask)
     width, height = max(width, 1), max(height, 1)
-    flat = mask[y : y + height, x : x + width].ravel()
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    runs = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
-    first = [0] if flat[0] else []
-    return [*first, *runs, x, y, x + width - 1, y + height - 1]
+    runs = rle.run_lengths(mask[y : y + height, x : x + width].ravel()).tolist()
+    return [*runs, x, y, x + width - 1, y + height - 1]
 
 
 def _refusal(status: int, error: IoebssError) -> Answer:

@@ -5,7 +5,6 @@ Coordinates are per cent of the photo's width and height, as in Label Studio's o
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -153,7 +152,7 @@ def _keypoint(region: dict[str, Any], value: dict[str, Any]) -> Keypoint:
 
 def _fraction(value: Any, name: str) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= 100 or not math.isfinite(value):
+    if not number or not 0 <= value <= 100:  # what is not a number is outside
         raise _refused(f"a keypoint's {name} is per cent of the photo, 0 to 100")
     return float(value) / 100
 

@@ -169,6 +169,7 @@ class Lane:
             else:
                 self._again(job)
             self._seconds += SMOOTHING * (time.perf_counter() - started - self._seconds)
+            del job  # or its photo and result would be kept until there is other work
 
 
 def _one_step(work: Callable[[], T]) -> Steps[T]:

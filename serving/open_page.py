@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import importlib.util
 import io
 import os
 import secrets
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ioebss.errors import MissingExtraError
+from ioebss.errors import PhotoSizeError
 
 if TYPE_CHECKING:
     from ioebss.segmenter import Segmenter
@@ -28,18 +27,7 @@ if TYPE_CHECKING:
     from ioebss.serving.settings import Settings
 
 HOST = "127.0.0.1"
-NEEDED = ("fastapi", "uvicorn", "prometheus_client", "python_multipart")
 MAX_PHOTO_MEBIBYTES = 512
-
-
-def check_extra() -> None:
-    """Raises MissingExtraError if what the page needs is not installed."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f'the page needs {" and ".join(missing)}: pip install "ioebss[serve]"; '
-            "or give the clicks, e.g. --clicks 320,240"
-        )
 
 
 def open_page(segmenter: Segmenter, photo: Path, start: NDArray[np.bool_] | None = None) -> None:
@@ -57,10 +45,8 @@ def open_page(segmenter: Segmenter, photo: Path, start: NDArray[np.bool_] | None
     Raises:
         ImageError: the photo cannot be read.
         UsageError: the mask does not fit the photo or the model.
-        MissingExtraError: see `check_extra`.
-        ServiceError: the photo is too large to be served.
+        PhotoSizeError: the photo is too large to be served.
     """
-    check_extra()
     from ioebss.serving.app import create_app
     from ioebss.serving.server import address_of, bind, serve
 
@@ -104,7 +90,12 @@ def _settings(token: str) -> Settings:
 
 async def _open(service: Service, photo: Path, start: NDArray[np.bool_] | None) -> str:
     """Opens a session with the photo; its id."""
-    opened = await service.open(photo.read_bytes(), HOST, photo.name)
+    from ioebss.serving.errors import ServiceError
+
+    try:
+        opened = await service.open(photo.read_bytes(), HOST, photo.name)
+    except ServiceError as error:
+        raise PhotoSizeError(f"{photo}: {error.detail}") from None
     session = str(opened["id"])
     if start is not None:
         buffer = io.BytesIO()

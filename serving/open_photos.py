@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.clicks import Click
-from ioebss.replay import replay_steps
+from ioebss.replay import Mask, Steps, in_one_go, replay_steps
 from ioebss.segmenter import Segmenter
 from ioebss.serving.session_bytes import session_bytes
 from ioebss.session import Session
-
-Mask = NDArray[np.bool_]
 
 
 class OpenPhotos:
@@ -57,7 +55,7 @@ class OpenPhotos:
         return len(self._sessions) > self._count or held > self._max_bytes
 
 
-def advance_steps(session: Session, clicks: Sequence[Click]) -> Generator[None, None, Mask]:
+def advance_steps(session: Session, clicks: Sequence[Click]) -> Steps:
     """The mask after these clicks, click by click, as `ioebss.replay` has it from the beginning.
 
     Clicks that the session has already, in the same order from the first one on, are not run again.
@@ -87,12 +85,7 @@ def advance_steps(session: Session, clicks: Sequence[Click]) -> Generator[None, 
 
 def advance(session: Session, clicks: Sequence[Click]) -> Mask:
     """`advance_steps`, in one go."""
-    steps = advance_steps(session, clicks)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return np.asarray(end.value)
+    return in_one_go(advance_steps(session, clicks))
 
 
 def _common(before: Sequence[Click], after: Sequence[Click]) -> int:

@@ -13,13 +13,12 @@ import argparse
 import json
 import logging
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import TEMPORARY, make_folder, write_atomically
 from ioebss.command import run_command
 from ioebss.errors import IoebssError, MissingExtraError, OutputError, UsageError
 from ioebss.image_files import read_mask, read_photo
@@ -33,7 +32,6 @@ from ioebss.segmenter import BUNDLED, Segmenter
 
 FAILURES = "failures.jsonl"
 JOB = "job.json"  # what the results in a folder were made with
-LEFT_OVER = re.compile(r"\.(.+\.(mask|cutout|overlay)|job)-[a-z0-9_]{8}\.(png|json)")
 ROWS = 16  # that a worker gets at a time
 STORE_BYTES = 256 * 1024 * 1024  # of Ray's object store on one machine: only rows go through it
 DESCRIPTION = """Masks of very many photographs from a table of clicks (columns photo, clicks and,
@@ -292,10 +290,7 @@ def _claim(job: Job) -> None:
         OutputError: it cannot be made.
     """
     output = Path(job.output)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be made a folder: {error.strerror}") from None
+    make_folder(output)
     decisive = {k: v for k, v in asdict(job).items() if k not in ("photos", "output", "model")}
     path = output / JOB
     if path.exists():
@@ -306,7 +301,7 @@ def _claim(job: Job) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
     for folder, _, names in os.walk(output):
         for name in names:
-            if LEFT_OVER.fullmatch(name):  # of a worker that was killed while it wrote
+            if name.startswith(TEMPORARY):  # of a worker that was killed while it wrote
                 (Path(folder) / name).unlink(missing_ok=True)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from ioebss.serving.schemas import ErrorBody
@@ -34,6 +34,9 @@ def service_of(request: Request) -> Service:
     """The application's service."""
     service: Service = request.app.state.service
     return service
+
+
+TheService = Annotated[Service, Depends(service_of)]
 
 
 def client_of(request: Request) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 from pydantic.json_schema import SkipJsonSchema
 
 from ioebss.click_files import RawClick, check_clicks
 from ioebss.serving.errors import ServiceError
 from ioebss.serving.masks import Format
-from ioebss.serving.responses import REFUSALS, client_of, json_answer, service_of
+from ioebss.serving.responses import REFUSALS, TheService, client_of, json_answer
 from ioebss.serving.schemas import Answer
-from ioebss.serving.service import Service
 
 MAX_CLICKS_TEXT = 64 * 1024  # characters
 EXAMPLE = '[{"x": 230, "y": 110, "label": 1}, {"x": 20, "y": 20, "label": 0}]'
@@ -24,7 +23,7 @@ router = APIRouter(prefix="/v1", tags=["stateless"], responses=REFUSALS)
 @router.post("/segment", response_model=Answer, summary="A photo and its clicks to a mask")
 async def segment(
     request: Request,
-    service: Annotated[Service, Depends(service_of)],
+    service: TheService,
     photo: Annotated[UploadFile, File(description="the photo")],
     clicks: Annotated[str, Form(max_length=MAX_CLICKS_TEXT, examples=[EXAMPLE])],
     start: Annotated[

@@ -21,7 +21,7 @@ from ioebss.image_files import decode_mask, decode_photo
 from ioebss.replay import replay_steps
 from ioebss.result_files import encode_result
 from ioebss.segmenter import Segmenter
-from ioebss.serving.answers import Change, answer, state
+from ioebss.serving.answers import STAGES, Change, answer, state
 from ioebss.serving.errors import ServiceError
 from ioebss.serving.lane import Lane
 from ioebss.serving.masks import Format, encode_png
@@ -136,7 +136,7 @@ class Service:
         with self.sessions.using(name) as entry:
             mask = await self.photos.run(client, partial(self._read_mask, data))
             with self.sessions.holding(mask.nbytes):
-                picture = await self._encoded(lambda: encode_png(mask))
+                picture = await self.aside(lambda: encode_png(mask))
                 return await self._change(entry, lambda s: s.reset(mask), kind, start=picture)
 
     def start_mask(self, name: str) -> bytes:
@@ -169,7 +169,7 @@ class Service:
             found = await self.network.run_steps(client, replay_steps(session, valid, mask))
             took = _milliseconds(begun)
             change = Change(Snapshot(tuple(valid), (), start or b"", found), 0, 0, took, 0)
-            return await self._encoded(lambda: self._answer(change, kind))
+            return await self.aside(lambda: self._answer(change, kind))
 
     async def result(self, name: str, kind: str) -> bytes:
         """What `ioebss-run --format KIND` writes."""
@@ -186,7 +186,7 @@ class Service:
 
     async def aside(self, work: Callable[[], T]) -> T:
         """Runs a function in a thread beside the network's."""
-        return await self._encoded(work)
+        return await asyncio.get_running_loop().run_in_executor(self._encoders, work)
 
     def photo(self, name: str) -> Photo:
         """A session's photo."""
@@ -223,18 +223,15 @@ class Service:
         change = await self.network.run(entry.id, work)
         self.sessions.settle()
         if change.network:  # a click
-            for stage in ("queue", "input", "network", "mask"):
+            for stage in STAGES:
                 self.metrics.stages.labels(stage).observe(getattr(change, stage) / 1e3)
-        return await self._encoded(lambda: self._answer(change, kind, entry))
+        return await self.aside(lambda: self._answer(change, kind, entry))
 
     def _answer(self, change: Change, kind: Format, entry: Entry | None = None) -> bytes:
         described = answer(change, self.segmenter.backend, kind)
         if entry is not None:
             described = state(entry, change.snapshot) | described
         return json.dumps(described, separators=(",", ":")).encode()
-
-    async def _encoded(self, encode: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._encoders, encode)
 
 
 def _changed(

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from ioebss.result_files import FORMATS
 from ioebss.serving.masks import Format
-from ioebss.serving.responses import REFUSALS, body_of, client_of, json_answer, service_of
+from ioebss.serving.responses import REFUSALS, TheService, body_of, client_of, json_answer
 from ioebss.serving.schemas import Changed, ClickBody, Opened, State
-from ioebss.serving.service import Service
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=REFUSALS)
 
 Name = Annotated[str, Path(alias="id", pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 MaskFormat = Annotated[Format, Query(alias="mask", description="how the mask is sent")]
-TheService = Annotated[Service, Depends(service_of)]
 PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
 
 

@@ -62,6 +62,9 @@ class Entry:
         photo: that is clicked on.
         latest: after its last change.
         bytes: that it holds, estimated from above.
+        used: when it was last, by the clock of `Sessions`.
+        users: how many requests work with it.
+        removed: whether it is closed, or will be when nobody does.
     """
 
     def __init__(self, session: Session, photo: Photo, network_side: int, prefix: str = "") -> None:

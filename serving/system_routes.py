@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel
 
 from ioebss.serving.metrics import KIND
-from ioebss.serving.responses import service_of
-from ioebss.serving.service import Service
+from ioebss.serving.responses import TheService
 
 router = APIRouter(tags=["system"])
-TheService = Annotated[Service, Depends(service_of)]
 
 
 class Health(BaseModel):

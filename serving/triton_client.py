@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ioebss.backends.onnxruntime_graph import checked_logits
 from ioebss.errors import BackendError, MissingExtraError, ModelError
 from ioebss.export.triton_config import MANIFEST
-from ioebss.image_files import read_photo
+from ioebss.image_files import as_photo
 from ioebss.json_files import parse_json
 from ioebss.manifest import INPUT, MAX_MANIFEST_BYTES, OUTPUT, Manifest, manifest_from
 from ioebss.session import Session
@@ -92,10 +92,9 @@ class TritonBackend:
             longest: longer side of the network's input; None takes the recommended one.
 
         Raises:
-            ImageError: the file cannot be read.
+            ImageError: the file cannot be read, or the array is no RGB photo.
         """
-        pixels = photo if isinstance(photo, np.ndarray) else read_photo(photo)
-        return Session(pixels, self.manifest, self, longest, self.manifest.zoom)
+        return Session(as_photo(photo), self.manifest, self, longest, self.manifest.zoom)
 
     def close(self) -> None:
         """Closes the connection."""

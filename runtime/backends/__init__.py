@@ -94,7 +94,7 @@ def open_backend(
         manifest: of the model.
         name: one of `BACKENDS`, or "auto" for the first that works. An engine asked for by name is
             never replaced by another.
-        threads: CPU threads; None leaves it to the engine.
+        threads: CPU threads; None takes what IOEBSS_THREADS says, else leaves it to the engine.
 
     Raises:
         UsageError: unknown name.

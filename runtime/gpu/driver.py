@@ -33,10 +33,6 @@ class Driver(Protocol):
         in several threads, and again within itself."""
         ...
 
-    def free_memory(self) -> int:
-        """Bytes of the GPU that nobody uses."""
-        ...
-
     def allocate(self, size: int) -> int:
         """Device memory of so many bytes, at least one; its address."""
         ...

@@ -13,6 +13,7 @@ from ioebss.errors import BackendError
 LIBRARY = "libcuda.so.1"
 MINIMUM = (13, 0)  # CUDA version that the driver must speak: kernels and engines are built with it
 DRIVER_ADVICE = "install NVIDIA driver r580 or newer"
+NO_GPU = "the NVIDIA driver sees no GPU; see nvidia-smi and CUDA_VISIBLE_DEVICES"
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
@@ -66,7 +67,7 @@ def probe() -> System:
     library = load()
     code = library.cuInit(0)
     if code == _NO_DEVICE:
-        raise BackendError("the NVIDIA driver sees no GPU; see nvidia-smi and CUDA_VISIBLE_DEVICES")
+        raise BackendError(NO_GPU)
     if code != 0:
         raise BackendError(
             f"the NVIDIA driver does not start: {error_name(library, code)}; see nvidia-smi, and "
@@ -87,7 +88,7 @@ def require_gpu() -> Gpu:
     system = probe()
     check_version(system.version)
     if not system.gpus:
-        raise BackendError("the NVIDIA driver sees no GPU; see nvidia-smi and CUDA_VISIBLE_DEVICES")
+        raise BackendError(NO_GPU)
     return system.gpus[0]
 
 

@@ -68,11 +68,6 @@ class PyCudaDriver:
         finally:
             self._cuda.Context.pop()
 
-    def free_memory(self) -> int:
-        """See `Driver`."""
-        with self._errors("asking for free memory"):
-            return int(self._cuda.mem_get_info()[0])
-
     def allocate(self, size: int) -> int:
         """See `Driver`."""
         with self._errors(f"allocating {size} bytes on the GPU"):

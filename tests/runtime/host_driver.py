@@ -59,10 +59,6 @@ class HostDriver:
         finally:
             self._entered.depth -= 1
 
-    def free_memory(self) -> int:
-        self._call()
-        return self._free
-
     def allocate(self, size: int) -> int:
         self._call()
         assert size > 0

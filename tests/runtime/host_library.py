@@ -13,7 +13,14 @@ import onnxruntime
 from .host_driver import HostDriver
 
 
-def make_library(driver: HostDriver, version: str = "11.4.0.22") -> Any:
+def make_library(
+    driver: HostDriver,
+    version: str = "11.4.0.22",
+    tensors: tuple[str, ...] = ("input", "logits"),
+    kind: str = "float",
+) -> Any:
+    """Engines say that they have these tensors, of this kind."""
+
     class ILogger:
         ERROR, INTERNAL_ERROR, INFO = "error", "internal error", "info"
 
@@ -56,16 +63,16 @@ def make_library(driver: HostDriver, version: str = "11.4.0.22") -> Any:
             return True
 
     class Engine:
-        num_io_tensors = 2
+        num_io_tensors = len(tensors)
 
         def __init__(self, session: Any, log: Any) -> None:
             self.session, self.log = session, log
 
         def get_tensor_name(self, index: int) -> str:
-            return ("input", "logits")[index]
+            return tensors[index]
 
         def get_tensor_dtype(self, name: str) -> str:
-            return "float"
+            return kind
 
         def create_execution_context(self) -> Context | None:
             driver._check_active()

@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from ioebss import BUNDLED_INT8, Segmenter, backends
-from ioebss.backends.onnxruntime_graph import import_onnxruntime
-from ioebss.errors import BackendError, MissingExtraError, ModelError, UsageError
+from ioebss.backends.onnxruntime_graph import failed, import_onnxruntime
+from ioebss.errors import BackendError, DeviceMemoryError, MissingExtraError, ModelError, UsageError
 from ioebss.image_files import read_photo
 from ioebss.manifest import sha256_of
 
@@ -60,7 +60,7 @@ def test_unknown_backend(make_model: MakeModel) -> None:
 def test_a_missing_engine_is_answered_with_the_pip_line(
     make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r'pip install "ioebss\[cpu\]"'):
         Segmenter(make_model(), backend="onnxruntime-cpu")
 
@@ -176,6 +176,13 @@ def test_what_the_environment_says_is_checked(
 def test_threads_out_of_range(make_model: MakeModel, threads: int) -> None:
     with pytest.raises(UsageError, match=f"threads = {threads}; it must be 1 to 9999"):
         Segmenter(make_model(), threads=threads)
+
+
+def test_memory_that_is_used_up_is_told_from_other_failures() -> None:
+    for text in ("CUDA failure 2: out of memory", "BFCArena: Failed to allocate memory for 9"):
+        error = failed(RuntimeError(f"{text}\nand more"))
+        assert isinstance(error, DeviceMemoryError) and str(error).endswith(text)
+    assert type(failed(RuntimeError("no kernel"))) is BackendError
 
 
 def test_no_such_model(tmp_path: Path) -> None:

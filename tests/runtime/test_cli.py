@@ -1,4 +1,4 @@
-"""`ioebss-run` as a user types it: real process, real files, exit codes."""
+"""`ioebss-run` as a user types it: real files, exit codes, and a real process where it works."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_start_mask(command: Command, make_model: MakeModel, photo: Path) -> Non
     ],
 )
 def test_bad_input(
-    command: Command,
+    call: Command,
     make_model: MakeModel,
     photo: Path,
     arguments: tuple[str, ...],
@@ -163,15 +163,13 @@ def test_bad_input(
     (photo.parent / "text.jpg").write_text("no photo")
     (photo.parent / "bad.json").write_text("[1,")
     before = sorted(p.name for p in photo.parent.iterdir())
-    expect_error(command("ioebss-run", *arguments, "--model", model), code, text)
+    expect_error(call("ioebss-run", *arguments, "--model", model), code, text)
     assert sorted(p.name for p in photo.parent.iterdir()) == before  # nothing half, nothing left
 
 
-def test_bad_models(
-    command: Command, make_model: MakeModel, edit_manifest: Edit, photo: Path
-) -> None:
+def test_bad_models(call: Command, make_model: MakeModel, edit_manifest: Edit, photo: Path) -> None:
     def run(model: Path) -> subprocess.CompletedProcess[str]:
-        return command("ioebss-run", photo, "--clicks", "1,1", "--model", model)
+        return call("ioebss-run", photo, "--clicks", "1,1", "--model", model)
 
     expect_error(run(Path("none.onnx")), 1, "none.onnx does not exist")
     model = make_model()
@@ -185,22 +183,28 @@ def test_bad_models(
 
 
 def test_the_photo_is_never_overwritten(
-    command: Command, make_model: MakeModel, tmp_path: Path
+    call: Command, make_model: MakeModel, tmp_path: Path
 ) -> None:
     photo = tmp_path / "photo.png"
     Image.fromarray(np.full((96, 128, 3), 90, np.uint8)).save(photo)
     before = photo.read_bytes()
     arguments = ("--clicks", "1,1", "-o", photo, "--model", make_model())
-    expect_error(command("ioebss-run", photo, *arguments), 2, "would overwrite")
+    expect_error(call("ioebss-run", photo, *arguments), 2, "would overwrite")
     assert photo.read_bytes() == before
 
 
-def test_no_input_is_overwritten(command: Command, make_model: MakeModel, photo: Path) -> None:
-    clicks = photo.parent / "clicks.json"
+def test_no_input_is_overwritten(call: Command, make_model: MakeModel, photo: Path) -> None:
+    clicks, model = photo.with_name("clicks.json"), make_model()
     clicks.write_text("[[40, 50]]")
-    arguments = ("--clicks", clicks, "--format", "json", "-o", clicks, "--model", make_model())
-    expect_error(command("ioebss-run", photo, *arguments), 2, "would overwrite")
-    assert clicks.read_text() == "[[40, 50]]"
+    before = clicks.read_bytes(), model.with_suffix(".json").read_bytes()
+    for output, given in (
+        (clicks, model),
+        (model.with_suffix(".json"), model),
+        ("discs.engine.json", model.with_suffix(".engine")),
+    ):
+        arguments = ("--clicks", clicks, "--format", "json", "-o", output, "--model", given)
+        expect_error(call("ioebss-run", photo, *arguments), 2, "would overwrite")
+    assert (clicks.read_bytes(), model.with_suffix(".json").read_bytes()) == before
 
 
 def test_a_folder_for_several_results_is_made(
@@ -234,13 +238,13 @@ def test_a_folder_that_holds_one_photo_is_a_folder(
     expect_error(result, 2, "none: a mask is written as .png", "a folder, make it first")
 
 
-def test_a_photo_name_that_is_too_long(command: Command, make_model: MakeModel) -> None:
+def test_a_photo_name_that_is_too_long(call: Command, make_model: MakeModel) -> None:
     arguments = ("--clicks", "1,1", "--model", make_model())
-    expect_error(command("ioebss-run", "x" * 5000 + ".jpg", *arguments), 1, "File name too long")
+    expect_error(call("ioebss-run", "x" * 5000 + ".jpg", *arguments), 1, "File name too long")
 
 
 def test_a_write_protected_folder(
-    command: Command, make_model: MakeModel, photo: Path, tmp_path: Path
+    call: Command, make_model: MakeModel, photo: Path, tmp_path: Path
 ) -> None:
     if os.geteuid() == 0:
         target = Path("/proc/photo.mask.png")  # the one place where root cannot write either
@@ -248,7 +252,7 @@ def test_a_write_protected_folder(
         (tmp_path / "locked").mkdir(mode=0o500)
         target = tmp_path / "locked" / "photo.mask.png"
     arguments = ("--clicks", "1,1", "-o", target, "--model", make_model())
-    expect_error(command("ioebss-run", photo, *arguments), 1, "cannot be written")
+    expect_error(call("ioebss-run", photo, *arguments), 1, "cannot be written")
 
 
 def test_without_a_standard_output(make_model: MakeModel, photo: Path) -> None:

@@ -100,25 +100,22 @@ def test_a_gpu_that_there_are_no_kernels_for(doctor: Doctor, fake_driver: FakeDr
     assert "ioebss.kernels.build" in found["remedy"]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("raise ImportError('libcurand.so.10: cannot open')", "libcurand.so.10: cannot open"),
-        ("import os; os.abort()", "it crashes (signal 6)"),
-        ("import sys; sys.exit(3)", "exit code 3"),
-        ("import sys; sys.stderr.buffer.write(b'caf\\xe9'); sys.exit(3)", "caf\ufffd"),
-    ],
-)
-def test_broken_libraries_are_findings(
-    doctor: Doctor, package: Callable[[str, str], None], text: str, said: str
-) -> None:
-    package("pycuda", text)
-    package("tensorrt", text)
+def test_broken_libraries_are_findings(doctor: Doctor, package: Callable[[str, str], None]) -> None:
+    gpu, rtx, cpu = '"ioebss[gpu]"', "tensorrt-rtx", '"ioebss[cpu]"'
+    odd = "import sys; sys.stderr.buffer.write(b'caf\\xe9'); sys.exit(3)"
+    broken = (
+        ("pycuda", "raise ImportError('libx.so: cannot open')", "pycuda", "libx.so: cannot", gpu),
+        ("tensorrt", "import os; os.abort()", "TensorRT", "it crashes (signal 6)", gpu),
+        ("tensorrt_rtx", "import sys; sys.exit(3)", "TensorRT-RTX", "exit code 3", rtx),
+        ("onnxruntime", odd, "ONNX Runtime", "caf\ufffd", cpu),
+    )
+    for name, text, *_ in broken:
+        package(name, text)
     found = doctor()
-    for name in ("pycuda", "TensorRT"):
-        assert found[name]["state"] == "missing"
-        assert said in found[name]["text"]
-        assert 'pip install "ioebss[gpu]"' in found[name]["remedy"]
+    for _, _, shown, said, extra in broken:
+        assert found[shown]["state"] == "missing"
+        assert said in found[shown]["text"]
+        assert f"pip install {extra}" in found[shown]["remedy"]
 
 
 def test_a_folder_of_a_librarys_name_is_not_the_library(doctor: Doctor, tmp_path: Path) -> None:

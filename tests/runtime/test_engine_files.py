@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ioebss import engine_files
 from ioebss.engine_files import (
     EngineManifest,
     Profile,
@@ -156,6 +157,14 @@ def test_a_damaged_engine_is_not_loaded(engine: Path, change: str) -> None:
     expected = "cannot be read" if change == "missing" else "truncated or another one: .* rebuild:"
     with pytest.raises(ModelError, match=expected):
         read_engine(engine, manifest)
+
+
+def test_an_engine_that_is_too_large_is_not_read(
+    engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_files, "MAX_ENGINE_BYTES", 399)
+    with pytest.raises(ModelError, match="is larger than 399 bytes; it is no engine"):
+        read_engine(engine, read_engine_manifest(engine))
 
 
 OTHER = (Profile((1, 16, 16), (1, 320, 320), (1, 320, 320)),)

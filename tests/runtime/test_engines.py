@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ioebss import Segmenter
+from ioebss import BUNDLED_INT8, Segmenter
 from ioebss.backends import tensorrt
 from ioebss.choice import engine_path
 from ioebss.engine_files import (
@@ -202,6 +203,27 @@ def test_an_engine_that_does_not_load(machine: Machine) -> None:
     assert Segmenter(machine.model).backend == "onnxruntime-cpu"
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"tensors": ("input", "output")},
+            r"has the tensors \['input', 'output'\]; an IOEBSS engine",
+        ),
+        ({"tensors": ("input", "logits", "more")}, "has the tensors"),
+        ({"kind": "half"}, "input is half; expected float32 at the edges"),
+    ],
+)
+def test_an_engine_of_something_else(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], message: str
+) -> None:
+    library = make_library(machine.driver, VERSION, **changes)
+    monkeypatch.setitem(sys.modules, "tensorrt", library)
+    with pytest.raises(ModelError, match=message):
+        Segmenter(machine.engine)
+    assert machine.driver.held == 0
+
+
 def test_a_damaged_manifest_of_an_engine(machine: Machine) -> None:
     machine.engine.with_name(machine.engine.name + ".json").write_text("{")
     with pytest.raises(ModelError, match="cannot be read as JSON"):
@@ -316,11 +338,10 @@ def test_a_missing_library_is_answered_with_the_pip_line(
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(MissingExtraError, match=r'pip install "ioebss\[gpu\]"'):
         Segmenter(machine.engine, backend="tensorrt")
-    monkeypatch.undo()
 
 
 def test_missing_pycuda_is_answered_with_the_pip_line(
-    make_model: MakeModel, fake_driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
+    fake_driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ioebss.gpu.pycuda_driver import PyCudaDriver
 
@@ -345,3 +366,5 @@ def test_onnxruntime_without_its_cuda_provider(
 def test_eight_bit_files_are_for_the_cpu(make_model: MakeModel) -> None:
     with pytest.raises(BackendError, match="8-bit ONNX files are made for onnxruntime-cpu"):
         Segmenter(make_model(), backend="onnxruntime-cuda", precision="int8")
+    with pytest.raises(BackendError, match="8-bit ONNX files are made for onnxruntime-cpu"):
+        Segmenter(BUNDLED_INT8, backend="onnxruntime-cuda")  # named itself

@@ -138,8 +138,6 @@ def test_100_megapixels_are_not_a_bomb(tmp_path: Path) -> None:
 def test_index_masks_keep_their_indices(tmp_path: Path) -> None:
     indices = RNG.integers(0, 4, (20, 30)).astype(np.uint8)
     indices[0] = 255
-    picture = Image.fromarray(indices, "L").convert("P")
-    picture.putpalette([v for i in range(256) for v in (i, 255 - i, i)])
     path = tmp_path / "mask.png"
     indexed = Image.frombytes("P", (30, 20), indices.tobytes())
     indexed.putpalette([v for i in range(256) for v in (i, 255 - i, i)])
@@ -173,6 +171,21 @@ def test_a_damaged_exif_block_does_not_stop_a_photo(tmp_path: Path) -> None:
         damaged[position] ^= 0xFF
         path.write_bytes(damaged)
         assert sorted(read_photo(path).shape) == [3, 20, 30]
+
+
+def test_odd_metadata_is_not_warned_of(tmp_path: Path) -> None:
+    """No user can mend it. The EXIF block of this TIFF would begin at its last byte."""
+    path = tmp_path / "grey.tiff"
+    Image.fromarray(PICTURE[..., 0]).save(path, tiffinfo={34665: 7})
+    entry, data = struct.pack("<HHI", 34665, 4, 1), path.read_bytes()
+    assert data.count(entry + struct.pack("<I", 7)) == 1
+    path.write_bytes(
+        data.replace(entry + struct.pack("<I", 7), entry + struct.pack("<I", len(data) - 1))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for read in (read_photo, read_mask, read_index_mask):
+            assert read(path).shape[:2] == (20, 30)
 
 
 def test_an_indexed_mask_with_void(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from ioebss import Segmenter, Session
 from ioebss.backends import Backend
 from ioebss.clicks import Click
-from ioebss.errors import BackendError, ClickError, ImageError, UsageError
+from ioebss.errors import BackendError, ClickError, ImageError, PhotoSizeError, UsageError
 from ioebss.planes import rasterise
-from ioebss.windows import Zoom
+from ioebss.windows import Window, Zoom
 
 MakeModel = Callable[..., Path]
 PHOTO = np.zeros((96, 128, 3), np.uint8)  # the size of the network's input: no scaling
@@ -146,12 +146,26 @@ def test_a_photo_is_prepared_once(segmenter: Segmenter, monkeypatch: pytest.Monk
     session.click(30, 40)
 
 
+def test_the_whole_photo_stays_prepared_while_it_is_zoomed_in_on(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Segmenter(make_model(zoom=Zoom(min_side=24), recommended_sizes=(64,))).open(PHOTO)
+    session.click(30, 40)
+    assert session._steps[-1].prediction.window != Window(0, 0, 128, 96)
+    session.reset()
+    monkeypatch.setattr("ioebss.pyramid.photo_to_network", None)
+    session.click(30, 40)  # the whole photo and the window of before
+
+
 def test_reset_and_starting_from_a_mask(segmenter: Segmenter) -> None:
     session = segmenter.open(PHOTO)
     session.click(30, 40)
     start = np.zeros((96, 128), bool)
     start[60:80, 60:100] = True
-    session.reset(start)
+    given = start.copy()
+    session.reset(given)
+    given[:] = False  # what was given and what is given out are not the session's own
+    session.mask[:] = False
     assert session.clicks == ()
     np.testing.assert_array_equal(session.mask, start)
     mask = session.click(10, 10, 0)  # a background click may come first here
@@ -188,6 +202,19 @@ def test_a_failed_click_changes_nothing(segmenter: Segmenter) -> None:
     assert session.clicks == (Click(30, 40, 1),)
 
 
+def test_the_number_of_clicks_is_bounded(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ioebss.session.MAX_CLICKS", 2)
+    session = segmenter.open(PHOTO)
+    session.click(30, 40)
+    session.click(90, 50)
+    with pytest.raises(ClickError, match="2 clicks are set already; reset, or start from the mask"):
+        session.click(5, 5)
+    session.undo()
+    assert session.click(5, 5)[5, 5]
+
+
 def test_predict_leaves_the_session_alone(segmenter: Segmenter) -> None:
     session = segmenter.open(PHOTO)
     before = session.click(30, 40)
@@ -212,6 +239,12 @@ def test_predict_leaves_the_session_alone(segmenter: Segmenter) -> None:
 )
 def test_arrays_that_are_no_photo(segmenter: Segmenter, photo: np.ndarray) -> None:
     with pytest.raises(ImageError, match="photo"):
+        segmenter.open(photo)
+
+
+def test_an_array_of_too_many_pixels(segmenter: Segmenter) -> None:
+    photo = np.broadcast_to(np.uint8(0), (12_000, 12_000, 3))  # of one byte
+    with pytest.raises(PhotoSizeError, match="more than 120000000 pixels"):
         segmenter.open(photo)
 
 

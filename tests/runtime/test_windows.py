@@ -61,7 +61,6 @@ def test_joined_aligned_holds() -> None:
 
 
 def test_extent_of_clicks() -> None:
-    assert extent_of([]) is None
     assert extent_of([Click(4, 9)]) == Window(4, 9, 5, 10)
     assert extent_of([Click(4, 9), Click(7, 2, 0)]) == Window(4, 2, 8, 10)
 

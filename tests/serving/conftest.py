@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,36 @@ class Served:
         reply = self.client.post("/v1/sessions", content=photo)
         assert reply.status_code == 201, reply.text
         return f"/v1/sessions/{reply.json()['id']}"
+
+    def connect(self) -> socket.socket:
+        """A connection without HTTP."""
+        host, port = self.address.removeprefix("http://").rstrip("/").split(":")
+        return socket.create_connection((host, int(port)), 20)
+
+    @contextmanager
+    def busy(self, lane: str = "network") -> Iterator[threading.Event]:
+        """The network, or another lane, is busy until the block ends or the event is set."""
+        begun, gate = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            begun.set()
+            gate.wait()
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, getattr(self.service, lane).run("blocker", wait))
+            begun.wait()
+            try:
+                yield gate
+            finally:
+                gate.set()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for something that comes soon, on a busy machine too."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
 
 
 @contextmanager

@@ -232,7 +232,7 @@ def test_failures_of_our_own_tell_no_secrets(
     assert again.status_code == 200
 
 
-def test_a_session_survives_all_this(served: Any, cat: bytes, session: str) -> None:
+def test_a_session_survives_all_this(served: Any, session: str) -> None:
     assert served.client.post(f"{session}/clicks", json={"x": 230, "y": 110}).status_code == 200
     for kind in FORMATS:
         assert served.client.get(f"{session}/result", params={"format": kind}).status_code == 200

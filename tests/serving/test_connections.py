@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,13 +21,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def service(serve: Any, impatient: None) -> Iterator[Any]:
+def service(serve: Any, impatient: None) -> Any:
     return serve()
-
-
-def connected(address: str) -> socket.socket:
-    host, port = address.removeprefix("http://").rstrip("/").split(":")
-    return socket.create_connection((host, int(port)), 20)
 
 
 def closed(connection: socket.socket) -> bytes:
@@ -53,27 +45,37 @@ def drip(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("said", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"])
 def test_those_that_ask_nothing_are_closed(service: Any, said: bytes) -> None:
-    with connected(service.address) as connection:
+    with service.connect() as connection:
         connection.sendall(said)
         assert closed(connection) == b""
 
 
+def test_those_that_ask_now_and_then_stay(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever they are looked at they are silent, but they have asked since the last time."""
+    monkeypatch.setattr(connections, "PATIENCE", 1.0)
+    with serve().connect() as connection:
+        for _ in range(12):
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+            time.sleep(0.2)
+
+
 def test_a_head_byte_by_byte_is_not_waited_for(service: Any) -> None:
-    with connected(service.address) as connection:
+    with service.connect() as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
         with pytest.raises(ConnectionError):
             drip(connection)
 
 
 def test_a_second_request_that_does_not_end(service: Any) -> None:
-    with connected(service.address) as connection:
+    with service.connect() as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz")
         assert closed(connection).count(b"HTTP/1.1 200") == 1
 
 
 def test_the_body_of_a_refused_request_is_not_taken_for_ever(serve: Any) -> None:
     service = serve(token="correct-horse-battery-staple")
-    with connected(service.address) as connection:
+    with service.connect() as connection:
         head = b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"
         connection.sendall(head)
         with pytest.raises(ConnectionError):
@@ -105,7 +107,7 @@ def test_who_takes_it_slowly_gets_it_whole(service: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(connections, "LEAST_BYTES", 1)
     photo = noise()
     path = service.open(photo)
-    with connected(service.address) as connection:
+    with service.connect() as connection:
         connection.sendall(f"GET {path}/photo HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         received = b""
         while len(received) < len(photo):
@@ -117,9 +119,8 @@ def test_who_takes_it_slowly_gets_it_whole(service: Any, monkeypatch: pytest.Mon
 
 
 def test_requests_that_are_worked_on_are_not_cut_off(service: Any, cat: bytes) -> None:
-    path, gate = service.open(cat), threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, service.service.network.run("blocker", gate.wait))
+    path = service.open(cat)
+    with service.busy() as gate:
         threading.Timer(1.5, gate.set).start()
         reply = service.client.post(f"{path}/clicks?mask=none", json={"x": 230, "y": 110})
         assert gate.is_set() and reply.status_code == 200

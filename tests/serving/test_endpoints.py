@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco
 
-from ioebss import Segmenter
+from ioebss import Segmenter, Session
 from ioebss.image_files import decode_photo
 from ioebss.rle import box
 
@@ -188,6 +188,18 @@ def test_segment_is_the_same_without_a_session(
     )
     np.testing.assert_array_equal(decoded(reply.json()), expected)
     assert "id" not in reply.json()
+
+
+@pytest.mark.parametrize(("clicks", "status"), [("[[230, 110]]", 200), ("[[451, 1]]", 422)])
+def test_segment_closes_its_session(
+    served: Any, cat: bytes, monkeypatch: pytest.MonkeyPatch, clicks: str, status: int
+) -> None:
+    """Or it would keep its memory of a GPU until Python collects it."""
+    closed: list[Session] = []
+    monkeypatch.setattr(Session, "close", lambda session: closed.append(session))
+    files, data = {"photo": ("p", cat)}, {"clicks": clicks}
+    reply = served.client.post("/v1/segment?mask=none", files=files, data=data)
+    assert reply.status_code == status and len(closed) == 1
 
 
 def test_segment_from_a_mask_and_with_a_background_click_first(

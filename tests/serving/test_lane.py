@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -173,6 +175,28 @@ def test_errors_reach_the_one_who_waits_and_nobody_else() -> None:
         with pytest.raises(ZeroDivisionError):
             await lane.run("a", lambda: 1 // 0)
         assert await lane.run("a", lambda: 5) == 5
+        lane.close()
+
+    run(scenario())
+
+
+def test_what_is_done_is_not_kept() -> None:
+    """A session that is closed must not stay in memory until another photo is opened."""
+
+    class Photo:
+        pass
+
+    async def scenario() -> None:
+        lane = Lane("test", 100, 100)
+        result = await lane.run("a", Photo)
+        known = weakref.ref(result)
+        del result
+        for _ in range(100):  # until the lane's thread waits again
+            gc.collect()
+            if known() is None:
+                break
+            await asyncio.sleep(0.01)
+        assert known() is None
         lane.close()
 
     run(scenario())

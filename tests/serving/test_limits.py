@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-import socket
 import struct
-import threading
 import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -20,7 +16,10 @@ from PIL import Image
 
 from ioebss.errors import PhotoSizeError
 from ioebss.image_files import decode_mask, decode_photo
+from ioebss.serving import app
 from ioebss.serving.errors import ServiceError
+
+from .conftest import until
 
 
 def bomb(width: int, height: int, mode: int = 2) -> bytes:
@@ -45,15 +44,9 @@ def bomb(width: int, height: int, mode: int = 2) -> bytes:
     )
 
 
-def connected(address: str) -> socket.socket:
-    """A connection to a server."""
-    host, port = address.removeprefix("http://").rstrip("/").split(":")
-    return socket.create_connection((host, int(port)), 20)
-
-
-def exchange(address: str, *parts: bytes) -> bytes:
+def exchange(served: Any, *parts: bytes) -> bytes:
     """Sends bytes as they are, and returns what comes back until the other side closes."""
-    with connected(address) as connection:
+    with served.connect() as connection:
         for part in parts:
             connection.sendall(part)
         received = b""
@@ -67,32 +60,6 @@ def exchange(address: str, *parts: bytes) -> bytes:
 
 def head(path: str, length: int, more: str = "") -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{more}\r\n".encode()
-
-
-@contextmanager
-def busy(served: Any, lane_name: str = "network") -> Iterator[None]:
-    """The network, or another lane, is busy until the block ends."""
-    lane = getattr(served.service, lane_name)
-    begun, gate = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        begun.set()
-        gate.wait()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, lane.run("blocker", wait))
-        begun.wait()
-        try:
-            yield
-        finally:
-            gate.set()
-
-
-def until(condition: Any) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_a_bomb_is_not_decoded(serve: Any) -> None:
@@ -146,21 +113,21 @@ def test_bodies_that_are_too_large(serve: Any, cat: bytes) -> None:
 
 def test_what_is_declared_too_large_is_not_waited_for(serve: Any) -> None:
     """The answer comes although not a byte of the body does. So it does without the token."""
-    assert b" 413 " in exchange(serve().address, head("/v1/sessions", 10**12))
+    assert b" 413 " in exchange(serve(), head("/v1/sessions", 10**12))
     guarded = serve(token="correct-horse-battery-staple")
-    assert b" 401 " in exchange(guarded.address, head("/v1/sessions", 1000))
+    assert b" 401 " in exchange(guarded, head("/v1/sessions", 1000))
 
 
 def test_a_slow_body_is_not_waited_for_for_ever(serve: Any) -> None:
     served = serve(body_seconds=0.3)
-    received = exchange(served.address, head("/v1/sessions", 1000), b"x" * 10)
+    received = exchange(served, head("/v1/sessions", 1000), b"x" * 10)
     assert b" 408 " in received and b'"too_slow"' in received
     assert served.client.get("/healthz").status_code == 200
 
 
 def test_headers_without_end(served: Any) -> None:
     """They are neither kept nor waited for."""
-    with connected(served.address) as connection:
+    with served.connect() as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
         with pytest.raises(ConnectionError):  # before all of it is taken
             connection.sendall(b"X: " + b"x" * 50_000_000)
@@ -171,7 +138,7 @@ def test_a_body_in_very_small_parts(serve: Any) -> None:
     """A client that sends byte by byte costs time in proportion, not in its square."""
     served = serve(max_photo_bytes=30_000)
     received = exchange(
-        served.address,
+        served,
         b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n",
     )
@@ -183,7 +150,7 @@ def test_all_bodies_together_are_bounded(serve: Any) -> None:
 
     def refused() -> bool:
         """One of two that arrive together; which of them, they race for."""
-        with connected(served.address) as slow:
+        with served.connect() as slow:
             slow.sendall(head("/v1/sessions", 4000) + b"x" * 3000)
             time.sleep(0.02)
             reply = served.client.post("/v1/sessions", content=b"x" * 3000)
@@ -204,6 +171,30 @@ def test_the_least_recently_used_session_goes(serve: Any, cat: bytes) -> None:
     assert 'ioebss_evictions_total{reason="count"} 1.0' in served.client.get("/metrics").text
 
 
+def test_a_session_that_grows_by_a_click_makes_idle_ones_go(serve: Any, cat: bytes) -> None:
+    served = serve()
+    path = served.open(cat)
+    each = served.service.sessions.bytes
+    served.client.delete(path)
+    served = serve(max_session_bytes=2 * each)
+    idle, used = served.open(cat), served.open(cat)
+    assert served.client.get(idle).status_code == 200
+    reply = served.client.post(f"{used}/clicks?mask=none", json={"x": 230, "y": 110})
+    assert reply.status_code == 200
+    statuses = [served.client.get(path).status_code for path in (idle, used)]
+    assert statuses == [404, 200]
+
+
+def test_old_sessions_go_although_nobody_asks(
+    serve: Any, cat: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "SWEEP_SECONDS", 0.05)
+    served = serve(session_seconds=0.2)
+    served.open(cat)
+    until(lambda: len(served.service.sessions) == 0)
+    assert 'ioebss_evictions_total{reason="age"} 1.0' in served.client.get("/metrics").text
+
+
 def test_a_full_queue_answers_429_and_nothing_is_lost(serve: Any, cat: bytes) -> None:
     served = serve(max_waiting=3)
     paths = [served.open(cat) for _ in range(6)]
@@ -212,7 +203,7 @@ def test_a_full_queue_answers_429_and_nothing_is_lost(serve: Any, cat: bytes) ->
         return served.client.post(f"{path}/clicks?mask=none", json={"x": 230, "y": 110})
 
     with ThreadPoolExecutor(6) as pool:
-        with busy(served):
+        with served.busy():
             replies = [pool.submit(click, path) for path in paths]
             until(lambda: sum(reply.done() for reply in replies) == 3)
             for reply in (r.result() for r in replies if r.done()):
@@ -231,9 +222,9 @@ def test_clients_that_are_gone_cost_nothing(serve: Any, cat: bytes) -> None:
     body = b'{"x": 230, "y": 110}'
     request = head(f"{path}/clicks", len(body), "Content-Type: application/json\r\n") + body
     with ThreadPoolExecutor(1) as pool:
-        with busy(served):
+        with served.busy():
             for _ in range(3):
-                with connected(served.address) as gone:
+                with served.connect() as gone:
                     gone.sendall(request)
                     until(lambda: served.service.network.waiting == 1)
                 until(lambda: served.service.network.waiting == 0)
@@ -253,7 +244,7 @@ def test_deleting_while_a_click_waits(serve: Any, cat: bytes) -> None:
     served = serve()
     path = served.open(cat)
     with ThreadPoolExecutor(1) as pool:
-        with busy(served):
+        with served.busy():
             waits = pool.submit(served.client.post, f"{path}/clicks", json={"x": 230, "y": 110})
             until(lambda: served.service.network.waiting == 1)
             assert served.client.delete(path).status_code == 204
@@ -265,7 +256,7 @@ def test_deleting_while_a_click_waits(serve: Any, cat: bytes) -> None:
 def test_all_sessions_in_use(serve: Any, cat: bytes) -> None:
     served = serve(max_sessions=1)
     path = served.open(cat)
-    with ThreadPoolExecutor(1) as pool, busy(served):
+    with ThreadPoolExecutor(1) as pool, served.busy():
         waits = pool.submit(served.client.post, f"{path}/clicks", json={"x": 230, "y": 110})
         until(lambda: served.service.network.waiting == 1)
         reply = served.client.post("/v1/sessions", content=cat)
@@ -289,7 +280,7 @@ def test_what_waits_for_the_network_counts_as_memory(serve: Any) -> None:
         return served.client.post("/v1/segment?mask=none", files=files, data=data)
 
     with ThreadPoolExecutor(3) as pool:
-        with busy(served):
+        with served.busy():
             waiting = [pool.submit(segment)]
             until(lambda: served.service.network.waiting == 1)
             assert served.client.get(idle).status_code == 200
@@ -303,7 +294,7 @@ def test_what_waits_for_the_network_counts_as_memory(serve: Any) -> None:
         assert served.service.sessions.bytes == 0
         path = served.open(photo)
         before = served.service.sessions.bytes
-        with busy(served):
+        with served.busy():
             waits = pool.submit(served.client.put, f"{path}/start?mask=none", content=mask)
             until(lambda: served.service.network.waiting == 1)
             assert served.service.sessions.bytes == before + 1_000_000
@@ -327,7 +318,7 @@ def test_results_do_not_keep_clicks_waiting(serve: Any, cat: bytes) -> None:
     served = serve(max_waiting=2)
     path = served.open(cat)
     with ThreadPoolExecutor(3) as pool:
-        with busy(served, "results"):
+        with served.busy("results"):
             results = [pool.submit(served.client.get, f"{path}/result") for _ in range(2)]
             until(lambda: served.service.results.waiting == 2)
             reply = served.client.get(f"{path}/result")

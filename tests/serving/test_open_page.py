@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -134,40 +135,56 @@ def test_a_user_without_a_name(
         (["photo.jpg", "--clicks", "--start", "small.png"], "the mask has shape"),
     ],
 )
-def test_wrong_usage(command: Command, photo: Path, arguments: list[str], message: str) -> None:
+def test_wrong_usage(call: Command, photo: Path, arguments: list[str], message: str) -> None:
     Image.fromarray(np.zeros((5, 5), np.uint8)).save(photo.with_name("small.png"))
-    result = command("ioebss-run", *arguments)
+    result = call("ioebss-run", *arguments)
     assert result.returncode == 2, result.stderr
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_what_is_no_photo(command: Command, photo: Path) -> None:
+def test_what_is_no_photo(call: Command, photo: Path) -> None:
     photo.write_text("no photo")
-    result = command("ioebss-run", photo, "--clicks")
+    result = call("ioebss-run", photo, "--clicks")
     assert result.returncode == 1
     assert "is not a JPEG" in result.stderr
 
 
-def run_main(blocked: tuple[str, ...], *arguments: object) -> subprocess.CompletedProcess[str]:
-    """`ioebss-run` where some packages are not installed; prints what it imported."""
+def test_a_photo_that_there_is_no_room_for(
+    call: Command, make_model: MakeModel, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found out when the page is served already, which ends it."""
+    settings = replace(open_page._settings("x" * 16), max_session_bytes=1000)
+    monkeypatch.setattr(open_page, "_settings", lambda token: settings)
+    result = call("ioebss-run", photo, "--clicks", "--model", make_model())
+    assert result.returncode == 1
+    assert "photo.jpg: the photo needs more memory than sessions may" in result.stderr
+
+
+def run_main(
+    command: str, blocked: tuple[str, ...], *arguments: object
+) -> subprocess.CompletedProcess[str]:
+    """A command where some packages are not installed; prints what it imported."""
     script = (
         f"import sys; sys.modules.update(dict.fromkeys({blocked!r}))\n"
-        "from ioebss.cli import main\n"
+        f"from {command} import main\n"
         "try:\n    main()\nfinally:\n    print(*sys.modules)\n"
     )
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    words = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_without_the_extra_it_says_what_to_install(photo: Path) -> None:
-    result = run_main(("fastapi", "uvicorn"), photo, "--clicks")
+    result = run_main("ioebss.cli", ("fastapi", "uvicorn"), photo, "--clicks")
     assert result.returncode == 1
-    assert 'the page needs fastapi and uvicorn: pip install "ioebss[serve]"' in result.stderr
+    assert 'the page needs fastapi and uvicorn: pip install "ioebss[serve]"; or' in result.stderr
+    result = run_main("ioebss.serving.cli", ("prometheus_client",))
+    assert result.returncode == 1
+    assert 'the service needs prometheus_client: pip install "ioebss[serve]"\n' in result.stderr
 
 
 def test_given_clicks_load_no_web_server(make_model: MakeModel, photo: Path) -> None:
-    result = run_main((), photo, "--clicks", "40,50", "--model", make_model())
+    result = run_main("ioebss.cli", (), photo, "--clicks", "40,50", "--model", make_model())
     assert result.returncode == 0, result.stderr
     loaded = {name.partition(".")[0] for name in result.stdout.split()}
     assert "numpy" in loaded

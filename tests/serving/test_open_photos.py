@@ -43,7 +43,7 @@ def test_they_are_bounded_by_what_they_hold(segmenter: Segmenter) -> None:
     each = 6 * PHOTO.shape[0] * PHOTO.shape[1] + 6 * 4 * 128 * 128
     for room, kept in ((2 * each, True), (2 * each - 1, False)):
         photos = OpenPhotos(segmenter, 10, room)
-        first = photos.session("a", lambda: PHOTO)
+        photos.session("a", lambda: PHOTO)
         photos.session("b", lambda: PHOTO)
         assert ("a" in photos) is kept and "b" in photos
     photos = OpenPhotos(segmenter, 10, 2 * each + 4 * 128 * 128)

@@ -95,6 +95,22 @@ def masks(cat: np.ndarray) -> list[np.ndarray]:
     return [session.mask, *(session.click(*click) for click in CAT)]
 
 
+def hold(page: Page, what: str) -> list[Route]:
+    """Keeps the next such request back; empty until it comes."""
+    held: list[Route] = []
+    page.route(what, lambda route: held.append(route), times=1)
+    return held
+
+
+def come(page: Page, held: list[Route]) -> Route:
+    """The request that is kept back, when it has come."""
+    for _ in range(400):
+        if held:
+            return held[0]
+        page.wait_for_timeout(50)
+    raise AssertionError("it was not asked for")
+
+
 def share(mask: np.ndarray) -> str:
     return f"{100 * mask.mean():.1f} %"
 
@@ -161,55 +177,53 @@ def test_the_dot_is_there_before_the_answer_and_clicks_queue_in_order(
     open_cat: Open, masks: list[np.ndarray]
 ) -> None:
     screen = open_cat()
-    held: list[Route] = []
+    held = hold(screen.page, CLICKS)
     sent: list[str] = []
-    screen.page.route(CLICKS, lambda route: held.append(route), times=1)
     screen.page.on("request", lambda request: sent.append(request.url))
     before = screen.picture()
     for x, y, label in CAT:
         screen.page.mouse.click(*screen.at(x, y), button="left" if label else "right")
     assert screen.clicks() == 3
+    first = come(screen.page, held)
     screen.page.wait_for_timeout(100)
     assert len(sent) == 1  # the others wait for it
     for x, y, _ in CAT:
         assert np.abs(screen.picture()[y, x] - before[y, x]).max() > 20
-    held[0].continue_()
+    first.continue_()
     screen.settled()
     assert [url.partition("mask=")[2] for url in sent] == ["rle", "none", "rle"]
     assert share(masks[3]) in screen.status()
 
 
-def test_an_answer_that_comes_late_is_not_drawn(
-    open_cat: Open, new_page: Callable[..., Page], address: str, cat: np.ndarray, samples: Path
-) -> None:
+def test_an_answer_that_comes_late_is_not_drawn(open_cat: Open, samples: Path) -> None:
     screen = open_cat()
-    held: list[Route] = []
-    screen.page.route(CLICKS, lambda route: held.append(route))
+    held = hold(screen.page, CLICKS)
     screen.page.mouse.click(*screen.at(230, 110))
-    screen.page.wait_for_timeout(100)
-    answer = held[0].fetch()
+    late = come(screen.page, held)
+    answer = late.fetch()
     screen.page.set_input_files("#photo-file", samples / "coffee.jpg")
     expect(screen.page.locator("#name")).to_have_text("coffee.jpg")
-    held[0].fulfill(response=answer)  # of a photo that is no longer there
+    late.fulfill(response=answer)  # of a photo that is no longer there
     coffee = Screen(screen.page)
     assert coffee.clicks() == 0
     assert coffee.tinted(read_photo(samples / "coffee.jpg")).mean() < 0.01
 
 
 def test_the_mask_of_a_joined_session_does_not_overwrite_a_newer_one(
-    open_cat: Open, new_page: Callable[..., Page], masks: list[np.ndarray]
+    open_cat: Open, masks: list[np.ndarray]
 ) -> None:
     screen = open_cat()
     screen.click(*CAT[0][:2])
-    page, held = screen.page, []
-    page.route("**/result?*", lambda route: held.append(route))
+    page = screen.page
+    held = hold(page, "**/result?*")
     page.reload()
     screen = Screen(page)
-    old = held[0].fetch()
+    late = come(page, held)
+    old = late.fetch()
     screen.click(*CAT[1][:2])
     assert share(masks[2]) in screen.status()
     with page.expect_response("**/result?*"):
-        held[0].fulfill(response=old)
+        late.fulfill(response=old)
     page.wait_for_timeout(100)
     assert share(masks[2]) in screen.status()
 
@@ -300,7 +314,7 @@ def test_a_click_counts_once_whatever_the_network_loses(
     assert share(masks[3]) in screen.status()
 
 
-def test_by_the_keyboard_alone(open_cat: Open, masks: list[np.ndarray], cat: np.ndarray) -> None:
+def test_by_the_keyboard_alone(open_cat: Open, masks: list[np.ndarray]) -> None:
     screen = open_cat()
     page = screen.page
     page.keyboard.press("c")  # a crosshair in the middle
@@ -340,7 +354,7 @@ def test_by_the_keyboard_alone(open_cat: Open, masks: list[np.ndarray], cat: np.
     expect(page.locator("#keys")).to_contain_text("move the crosshair")
 
 
-def test_touch_on_a_small_screen(open_cat: Open, masks: list[np.ndarray]) -> None:
+def test_touch_on_a_small_screen(open_cat: Open) -> None:
     screen = open_cat(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
     page = screen.page
     assert page.evaluate("document.documentElement.scrollWidth") == 360
@@ -438,9 +452,7 @@ def test_mouse_zoom_and_pan_keep_the_pixel_under_the_cursor(open_cat: Open) -> N
     assert [click["x"] for click in json.loads(page.evaluate(STATE))["clicks"]] == [230, 230]
 
 
-def test_start_from_a_mask(
-    open_cat: Open, cat: np.ndarray, masks: list[np.ndarray], tmp_path: Path
-) -> None:
+def test_start_from_a_mask(open_cat: Open, cat: np.ndarray, tmp_path: Path) -> None:
     screen = open_cat()
     start = np.zeros(cat.shape[:2], bool)
     start[50:200, 100:300] = True
@@ -517,31 +529,14 @@ def test_a_refusal_that_comes_late_does_not_ask_for_the_token_again(
     """The page asks for state and photo at once; the photo's refusal comes after the answer."""
     wrong, token = with_wrong_token(address)
     page = new_page()
-    held: list[Route] = []
-    page.route("**/photo", lambda route: held.append(route), times=1)
+    held = hold(page, "**/photo")
     page.goto(wrong)
     page.fill("#token", token)
     with page.expect_response(lambda response: response.ok and "/sessions/" in response.url):
         page.click("#token-dialog button")
-    held[0].continue_()
+    come(page, held).continue_()
     assert Screen(page).page.inner_text("#name") == "chelsea.jpg"
     expect(page.locator("#token-dialog")).to_be_hidden()
-
-
-def hold(page: Page, what: str) -> list[Route]:
-    """Keeps the next such request back; empty until it comes."""
-    held: list[Route] = []
-    page.route(what, lambda route: held.append(route), times=1)
-    return held
-
-
-def come(page: Page, held: list[Route]) -> Route:
-    """The request that is kept back, when it has come."""
-    for _ in range(400):
-        if held:
-            return held[0]
-        page.wait_for_timeout(50)
-    raise AssertionError("it was not asked for")
 
 
 @pytest.mark.parametrize("late", ["opened", "joined", "joined, its mask"])

@@ -78,8 +78,9 @@ def test_a_second_signal_ends_it_at_once(process: subprocess.Popen[str]) -> None
     base = address(process)
     host, port = base.removeprefix("http://").rstrip("/").split(":")
     with socket.create_connection((host, int(port))) as half:
-        half.sendall(b"POST /v1/sessions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n")
-        time.sleep(0.5)
+        head = b"POST /v1/sessions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n"
+        half.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        assert b"100 Continue" in half.recv(1024)  # it has the head
         process.send_signal(signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)  # it waits for the body
@@ -87,7 +88,7 @@ def test_a_second_signal_ends_it_at_once(process: subprocess.Popen[str]) -> None
         process.wait(20)
 
 
-def test_the_address_is_printed_and_the_token_is_not(tmp_path: Path) -> None:
+def test_the_address_is_printed_and_the_token_is_not() -> None:
     program = Path(sys.executable).with_name("ioebss-serve")
     token = "correct-horse-battery-staple"
     with subprocess.Popen(

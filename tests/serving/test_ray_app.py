@@ -177,7 +177,7 @@ def test_sessions_stay_with_their_replica(
     assert len(answer.json()["clicks"]) == len(CLICKS)
 
 
-def test_what_the_door_refuses(address: str, photo: Path) -> None:
+def test_what_the_door_refuses(address: str) -> None:
     with httpx.Client(base_url=address, timeout=SECONDS) as http:
         for name in ("gone1234-abc", "abc", "-"):
             answer = http.get(f"/v1/sessions/{name}")

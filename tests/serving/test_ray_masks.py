@@ -25,6 +25,7 @@ import ray
 from pyarrow import csv, parquet
 
 from ioebss import Segmenter
+from ioebss.atomic import TEMPORARY
 from ioebss.errors import ClickError, DataError, UsageError
 from ioebss.image_files import read_mask, read_photo
 from ioebss.manifest import read_manifest
@@ -113,7 +114,7 @@ def test_killed_in_the_middle_and_started_again(
     time.sleep(2)  # until its workers have seen it
     written = {p.name: p.stat().st_mtime_ns for p in output.glob("*.mask.png")}
     assert len(written) < COUNT
-    (output / ".001.mask-abcdefgh.png").write_bytes(b"half")  # a worker may have been writing
+    (output / f"{TEMPORARY}abcdefgh.png").write_bytes(b"half")  # a worker may have been writing
 
     result = subprocess.run(again, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert result.returncode == 1, result.stderr

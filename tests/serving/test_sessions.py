@@ -11,6 +11,7 @@ from ioebss.clicks import Click
 from ioebss.serving.errors import ServiceError
 from ioebss.serving.sessions import Entry, Photo, Sessions
 from ioebss.serving.settings import Settings
+from ioebss.session import Session
 
 PIXELS = np.zeros((40, 50, 3), np.uint8)
 
@@ -26,8 +27,6 @@ class Clock:
 def closed(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
     """How often each session was closed, by the id of the session object."""
     counted: Counter[int] = Counter()
-    from ioebss.session import Session
-
     close = Session.close
 
     def counting(session: Session) -> None:
@@ -43,7 +42,7 @@ def entry(segmenter: Segmenter) -> Entry:
     return Entry(segmenter.open(PIXELS), photo, segmenter.size)
 
 
-def names(sessions: Sessions, entries: list[Entry]) -> list[int]:
+def names(entries: list[Entry]) -> list[int]:
     """Which of the entries are still there; looking does not count as use."""
     return [i for i, one in enumerate(entries) if not one.removed]
 
@@ -57,9 +56,9 @@ def test_the_least_recently_used_goes_first(segmenter: Segmenter, closed: Counte
     with sessions.using(entries[0].id):
         pass
     sessions.add(entries[3])
-    assert names(sessions, entries[:4]) == [0, 2, 3]
+    assert names(entries[:4]) == [0, 2, 3]
     sessions.add(entries[4])
-    assert names(sessions, entries) == [0, 3, 4]
+    assert names(entries) == [0, 3, 4]
     assert reasons == ["count", "count"] and len(sessions) == 3
     assert closed == {id(entries[1].session): 1, id(entries[2].session): 1}
 
@@ -72,7 +71,7 @@ def test_bytes_are_bounded(segmenter: Segmenter) -> None:
     sessions = Sessions(Settings(max_session_bytes=2 * size), evicted=reasons.append)
     for one in entries:
         sessions.add(one)
-    assert names(sessions, entries) == [1, 2] and reasons == ["bytes"]
+    assert names(entries) == [1, 2] and reasons == ["bytes"]
     assert sessions.bytes == 2 * size
     small = Sessions(Settings(max_session_bytes=size - 1))
     with pytest.raises(ServiceError) as refused:
@@ -90,7 +89,7 @@ def test_a_session_that_grows_makes_others_go(segmenter: Segmenter) -> None:
         used.latest = replace(used.latest, undone=(Click(3, 4, 1),))
         assert used.bytes == before + 4 * segmenter.size**2
         sessions.settle()
-    assert names(sessions, entries) == [1]
+    assert names(entries) == [1]
 
 
 def test_what_is_in_use_stays_and_is_closed_after(
@@ -122,11 +121,11 @@ def test_age(segmenter: Segmenter) -> None:
         pass
     clock.now += 30
     sessions.sweep()
-    assert names(sessions, entries) == [1] and reasons == ["age"]
+    assert names(entries) == [1] and reasons == ["age"]
     with pytest.raises(ServiceError) as refused:
         sessions.using(entries[0].id).__enter__()
     assert refused.value.status_code == 404
     with sessions.using(entries[1].id):
         clock.now += 1000
         sessions.sweep()  # in use
-    assert names(sessions, entries) == [1]
+    assert names(entries) == [1]

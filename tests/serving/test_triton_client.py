@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
 
 from ioebss import Segmenter
-from ioebss.errors import BackendError, ClickError, ModelError
+from ioebss.errors import BackendError, ClickError, ImageError, ModelError
 from ioebss.export.triton import write_repository
 from ioebss.manifest import read_manifest
 from ioebss.segmenter import BUNDLED, BUNDLED_INT8
@@ -45,6 +45,8 @@ def test_masks_equal_the_segmenters(
     assert np.array_equal(remote.undo(), local.undo())
     with pytest.raises(ClickError):
         remote.click(10_000, 10)
+    with pytest.raises(ImageError, match="a photo array has shape"):
+        backend.open(np.zeros((4, 4), np.uint8))
     backend.close()
 
 
