@@ -92,7 +92,9 @@ def _failures_of(path: Path) -> Iterator[None]:
 
 
 def _empty_beside(path: Path) -> Path:
-    # The suffix is kept: some writers choose the format by it.
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix=path.suffix, dir=path.parent)
+    # The suffix is kept: some writers choose the format by it. Of the rest only a part is: this
+    # name must not be too long where the final one is not.
+    prefix = f"{TEMPORARY}{path.stem[:16]}-"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     return Path(name)
