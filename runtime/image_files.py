@@ -184,7 +184,8 @@ def _values(image: Image.Image, name: str) -> tuple[NDArray[np.uint8], bool]:
     with image:
         if image.mode not in ("P", "L", "1"):
             raise ImageError(
-                f"{name} is a {image.mode} image; a mask is 8-bit grey, indexed or black and white"
+                f"{name} is stored as {image.mode}; a mask is 8-bit grey, indexed, or black and "
+                "white"
             )
         try:
             values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
