@@ -233,7 +233,7 @@ def _typed(kind: Any, key: str, value: Any) -> Any:
         return float(value)
     if not isinstance(kind, type) or type(value) is not kind:
         expected = getattr(kind, "__name__", kind)
-        raise UsageError(f"{key} = {value!r} in the recipe; expected a {expected}")
+        raise UsageError(f"{key} = {value!r} in the recipe; expected {expected}")
     return value
 
 

@@ -115,11 +115,12 @@ def test_a_worker_that_is_killed_is_one_line(
 
 @pytest.mark.parametrize("kind", ["other", "nothing"])
 def test_a_start_that_does_not_fit_is_one_line(refused: Refused, tmp_path: Path, kind: str) -> None:
+    """And the only one: nothing is decoded before, which may take minutes."""
     start = tmp_path / "start"
     start.mkdir()
     if kind == "other":
         checkpoint.save(start, checkpoint.WEIGHTS, 1, {"network.head": torch.zeros(3)}, {})
-    code, line = refused("--start", start, said=True)
+    code, line = refused("--start", start)
     reason = {
         "other": "start holds the weights of another network: ",
         "nothing": "weights.json does not exist",
