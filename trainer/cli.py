@@ -97,9 +97,10 @@ def _train(arguments: argparse.Namespace) -> None:
                 arguments.workers,
                 arguments.start,
             )
-            # Minutes for a large data set: only now that nothing can be wrong with the command.
-            decoded = cached(train, cache_budget(arguments.cache_gb), progress)
-            trainer.train_scenes = RepeatedDataset(decoded, counts)
+            if not trainer.finished:
+                # Minutes for a large data set: only now that nothing can be wrong with the command.
+                decoded = cached(train, cache_budget(arguments.cache_gb), progress)
+                trainer.train_scenes = RepeatedDataset(decoded, counts)
             trainer.run()
 
 

@@ -137,6 +137,9 @@ def test_a_run_goes_on_with_the_lists_that_it_began_with(
     files = ("--recipe", recipe, "--data", data, "--out", run, "--device", "cpu")
     once = ("--set", "optimisation.epochs=1")
     assert call("ioebss-train", *files, *once).returncode == 0
+    again = call("ioebss-train", *files, *once)
+    assert again.returncode == 0 and "run has all its epochs (1); --set" in again.stderr
+    assert "decoding" not in again.stderr and "resuming" not in again.stderr
     began = "run holds a run on data, train (6 photos), val (2 photos); go on with the same --data"
     code, line = refused("--val-split", "train", said=True)
     assert code == 2 and began in line
@@ -170,11 +173,14 @@ def test_weighted_lists_come_as_often_as_said(
     seen: Counter[str] = Counter()
 
     class Recorder:
+        finished = False
+
         def __init__(self, recipe, train, *others: object) -> None:
-            seen.update(train.scene(i).name for i in range(len(train)))
+            self.train_scenes = train
 
         def run(self) -> None:
-            pass
+            train = self.train_scenes  # decoded by now
+            seen.update(train.scene(i).name for i in range(len(train)))
 
     monkeypatch.setattr(loop, "Trainer", Recorder)
     write_voc(tmp_path / "data", train=3, val=2)
