@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from ioebss.errors import UsageError
 from ioebss.evaluation.accuracy import draw_all, measure_accuracy, write_tables
@@ -109,10 +110,17 @@ def run(arguments: argparse.Namespace) -> None:
     title = f"{arguments.split}, {arguments.protocol}"
     write_tables(arguments.out, results, title)
     for name, result in results.items():
-        print(f"{name} {result.setup['model']}\n\n{format_summary(result.summary)}\n")
+        print(f"{name}: {_described(result.setup['model'])}\n\n{format_summary(result.summary)}\n")
         if arguments.record:
             record(named[name].files[0], result.setup, result.summary)
     draw_all(arguments.out, job, results, title, True, progress)
+
+
+def _described(model: dict[str, Any]) -> str:
+    """What was measured, in a line for people: all that is a word or a number."""
+    short = {key: value[:12] if key == "sha256" else value for key, value in model.items()}
+    words = (f"{key} {value}" for key, value in short.items() if type(value) in (str, int, float))
+    return ", ".join(words)
 
 
 def _check_recordable(candidates: list[Candidate]) -> None:

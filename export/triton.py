@@ -26,9 +26,15 @@ from ioebss.engine_files import (
     read_engine,
     read_engine_manifest,
 )
-from ioebss.errors import ModelError, OutputError, UsageError
+from ioebss.errors import OutputError, UsageError
 from ioebss.export.triton_config import MADE_BY, Served, config_text, serve_engine, serve_onnx
-from ioebss.manifest import Manifest, check_graph, manifest_path, read_manifest
+from ioebss.manifest import (
+    Manifest,
+    check_graph,
+    check_model_file,
+    manifest_path,
+    read_manifest,
+)
 
 DEFAULT_BATCH = 8
 CONFIG, README = "config.pbtxt", "README.md"
@@ -101,8 +107,7 @@ def write_repository(
 
 
 def _entry(model: Path, max_batch: int) -> _Entry:
-    if not model.is_file():
-        raise ModelError(f"{model} does not exist: no such model file")
+    check_model_file(model)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", model.stem)
     if model.suffix != SUFFIX:
         manifest = read_manifest(model)

@@ -7,6 +7,7 @@ file that is fast on it; every refusal is kept and logged with its reason.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from ioebss.engine_files import (
     read_engine_manifest,
 )
 from ioebss.errors import BackendError, EngineMismatchError, ModelError
-from ioebss.manifest import Manifest, check_graph, read_manifest
+from ioebss.manifest import Manifest, check_graph, check_model_file, read_manifest
 from ioebss.precision import (
     EXACT,
     FP32,
@@ -71,10 +72,7 @@ def read_model_manifest(model: Path) -> Manifest:
     Raises:
         ModelError: the model or its manifest is missing, damaged, or they do not fit each other.
     """
-    if model.is_dir():
-        raise ModelError(f"{model} is a folder; name the model file in it")
-    if not model.is_file():
-        raise ModelError(f"{model} does not exist: no such model file")
+    check_model_file(model)
     if is_engine(model):
         return read_engine_manifest(model).model
     manifest = read_manifest(model)
@@ -165,19 +163,16 @@ def _engine_beside(
         ModelError: its manifest is damaged.
     """
     path = engine_path(model, flavour)
+    command = shlex.join(["ioebss-export", str(model), "--engine", flavour, "-o", str(path)])
     if precision == EXACT:
         raise BackendError(f"exactly {model.name} was asked for, which is no engine")
     if not path.is_file():
-        raise BackendError(
-            f"no {path.name} lies beside {model.name}; ioebss-export {model.name} --engine "
-            f"{flavour} -o {path.name} builds one"
-        )
+        raise BackendError(f"no {path.name} lies beside {model.name}; {command} builds one")
     engine = read_engine_manifest(path)
     if not _made_from(engine, manifest):
         raise EngineMismatchError(
             f"{path.name} was built of {engine.onnx} (sha256 {engine.onnx_sha256[:12]}...), not of "
-            f"{model.name} as it is now ({manifest.sha256[:12]}...); build it again: "
-            f"ioebss-export {model.name} --engine {flavour} -o {path.name}"
+            f"{model.name} as it is now ({manifest.sha256[:12]}...); build it again: {command}"
         )
     if precision != AUTO and engine.precision != precision:
         raise BackendError(f"{path.name} is in {engine.precision}, {precision} was asked for")

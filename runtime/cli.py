@@ -115,6 +115,8 @@ def _run(arguments: argparse.Namespace) -> None:
     finally:  # what is done is not lost with what failed or was interrupted
         if coco is not None and coco.photos:
             coco.write()
+            if not arguments.json:
+                print(jobs[0].output, flush=True)
 
 
 def _all(
@@ -210,4 +212,6 @@ def _one(
         print(json.dumps(line), flush=True)
     else:
         share = 100 * area / mask.size
-        print(f"{job.output} ({share:.1f} % of the photo, {milliseconds:.0f} ms)", flush=True)
+        # COCO's one file is named at the end, when it is written.
+        what = job.output if coco is None else job.photo
+        print(f"{what} ({share:.1f} % of the photo, {milliseconds:.0f} ms)", flush=True)

@@ -56,6 +56,8 @@ def check_label(label: object) -> int:
         if label == BACKGROUND:
             return BACKGROUND
     shown = f"{label:g}" if isinstance(label, float) else str(label)[:40]
+    if isinstance(label, str):  # "1" is not 1, and should not look like it
+        shown = repr(label)[:40]
     raise ClickError(f"label {shown} is not a click label; use 1 for foreground, 0 for background")
 
 

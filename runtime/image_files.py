@@ -198,7 +198,8 @@ def _values(image: Image.Image, name: str) -> tuple[NDArray[np.uint8], bool]:
     with _decoding(image, name):
         if image.mode not in ("P", "L", "1"):
             raise ImageError(
-                f"{name} is a {image.mode} image; a mask is 8-bit grey, indexed or black and white"
+                f"{name} is stored as {image.mode}; a mask is 8-bit grey, indexed, or black and "
+                "white"
             )
         values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
         return values, image.mode == "P"

@@ -29,6 +29,7 @@ def list_jobs(arguments: argparse.Namespace) -> list[Job]:
     Raises:
         UsageError: they do not fit each other, or the photos.
         ClickError: a click is none.
+        ModelError: the model is no file.
         OutputError: a result cannot be written where it should be.
     """
     if arguments.label is not None and arguments.format not in LABELLED_KINDS:
@@ -44,6 +45,10 @@ def list_jobs(arguments: argparse.Namespace) -> list[Job]:
             f"{len(photos)} photos need clicks of their own: --clicks FILE.json with an object "
             "photo -> clicks"
         )
+    if arguments.model:
+        from ioebss.manifest import check_model_file
+
+        check_model_file(arguments.model)
     from ioebss.output_paths import result_paths
 
     chosen = _named(photos, by_name, arguments.photos) if by_name else photos[:1]

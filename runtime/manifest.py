@@ -123,14 +123,32 @@ def write_manifest(manifest: Manifest, model: Path) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
 
 
+def check_model_file(model: Path) -> None:
+    """Refuses what is no file at all, in words for the mistakes that people make.
+
+    Raises:
+        ModelError: it does not exist, or is a folder, such as that of a training run.
+    """
+    if model.is_dir():
+        raise ModelError(
+            f"{model} is a folder, not a model file; of a run of ioebss-train, "
+            "ioebss-export makes one"
+        )
+    if not model.is_file():
+        raise ModelError(f"{model} does not exist: no such model file")
+
+
 def read_manifest(model: Path) -> Manifest:
     """Reads and validates the manifest of a model file.
 
     Raises:
         ModelError: missing, not JSON, a newer format, a key missing or of the wrong type or range.
     """
+    if model.is_dir():
+        check_model_file(model)
     path = manifest_path(model)
     if not path.is_file():
+        check_model_file(model)
         raise ModelError(
             f"{model} has no manifest: {path.name} must lie beside it "
             "(ioebss-export writes both; move them together)"

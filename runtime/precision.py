@@ -6,6 +6,7 @@ its masks are nearly the same (`ioebss-export --int8` proves it before it writes
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,7 +114,8 @@ def _counterpart(path: Path, model: Path, manifest: Manifest) -> Manifest:
     """
     from ioebss.manifest import check_graph, read_manifest  # with NumPy: commands begin without
 
-    remedy = f"ioebss-export {model.name} --int8 makes it"
+    words = ["ioebss-export", str(model), "--int8", "--calibration", "DATA", "-o", str(model)]
+    remedy = f"{shlex.join(words)} makes it, of photos and masks in DATA"
     if not path.is_file():
         raise ModelError(f"{path} does not exist; {remedy}")
     lower = read_manifest(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +73,9 @@ class Segmenter:
     ) -> None:
         path = BUNDLED if model is None else Path(model)
         named = read_model_manifest(path)
-        if threads is not None and not 1 <= threads <= MAX_THREADS:
-            raise UsageError(f"threads = {threads}; it must be 1 to {MAX_THREADS}")
+        whole = isinstance(threads, Integral)
+        if threads is not None and not (whole and 1 <= threads <= MAX_THREADS):
+            raise UsageError(f"threads = {threads!r}; it must be 1 to {MAX_THREADS}")
         self.size = _checked_size(named, size)
         loaded = open_model(path, named, self.size, backend, precision, threads)
         self._backend = loaded.backend
@@ -102,6 +104,6 @@ def _checked_size(manifest: Manifest, size: int | None) -> int:
         return max(fixed or manifest.recommended_sizes[:1])
     if fixed is not None and size != max(fixed):
         raise UsageError(f"this model takes {fixed[1]}x{fixed[0]} only; leave size out")
-    if not 0 < size <= MAX_SIDE or size % step:
-        raise UsageError(f"size = {size}; it must be a multiple of {step} up to {MAX_SIDE}")
+    if not isinstance(size, Integral) or not 0 < size <= MAX_SIDE or size % step:
+        raise UsageError(f"size = {size!r}; it must be a multiple of {step} up to {MAX_SIDE}")
     return size

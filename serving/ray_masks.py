@@ -258,7 +258,8 @@ def _run(arguments: argparse.Namespace) -> None:
     failed = make_masks(arguments.table, job, workers, arguments.num_cpus, arguments.num_gpus)
     print(job.output)
     if failed:
-        raise IoebssError(f"{failed} photos failed: {Path(job.output) / FAILURES}")
+        photos = "photo" if failed == 1 else "photos"
+        raise IoebssError(f"{failed} {photos} failed: {Path(job.output) / FAILURES}")
 
 
 def _job(arguments: argparse.Namespace) -> Job:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
@@ -29,7 +29,7 @@ from ioebss.serving.metrics import Metrics
 from ioebss.serving.session_bytes import session_bytes
 from ioebss.serving.sessions import Entry, Photo, Sessions, Snapshot
 from ioebss.serving.settings import Settings
-from ioebss.session import Session
+from ioebss.session import Session, Timing
 
 T = TypeVar("T")
 Mask = NDArray[np.bool_]
@@ -165,10 +165,15 @@ class Service:
             if start is not None:
                 mask = await self.photos.run(client, partial(self._read_mask, start))
             valid = session.validated(clicks)
-            begun = time.perf_counter()
-            found = await self.network.run_steps(client, replay_steps(session, valid, mask))
-            took = _milliseconds(begun)
-            change = Change(Snapshot(tuple(valid), (), start or b"", found), 0, 0, took, 0)
+            asked = time.perf_counter()
+            steps = _timed(replay_steps(session, valid, mask), session)
+            found, timings = await self.network.run_steps(client, steps)
+            took = _milliseconds(asked)
+            spent = [
+                sum(getattr(t, name) for t in timings) for name in ("input", "network", "mask")
+            ]
+            snapshot = Snapshot(tuple(valid), (), start or b"", found)
+            change = Change(snapshot, max(0.0, took - sum(spent)), *spent)
             return await self.aside(lambda: self._answer(change, kind))
 
     async def result(self, name: str, kind: str) -> bytes:
@@ -232,6 +237,27 @@ class Service:
         if entry is not None:
             described = state(entry, change.snapshot) | described
         return json.dumps(described, separators=(",", ":")).encode()
+
+
+def _timed(
+    steps: Generator[None, None, Mask], session: Session
+) -> Generator[None, None, tuple[Mask, list[Timing]]]:
+    """The same steps; with the mask goes what each of them took. A session says of its clicks how
+    much was input, network and mask; of clicks that are set at once it does not: all is network.
+    """
+    timings = []
+    while True:
+        begun, before = time.perf_counter(), session.timing
+        try:
+            next(steps)
+            mask = None
+        except StopIteration as end:
+            mask = np.asarray(end.value)
+        told = session.timing is not before
+        timings.append(session.timing if told else Timing(0, 0, _milliseconds(begun), 0))
+        if mask is not None:
+            return mask, timings
+        yield
 
 
 def _changed(

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from ioebss.errors import ImageError
 from ioebss.result_files import FORMATS
+from ioebss.serving.errors import ServiceError
 from ioebss.serving.masks import Format
 from ioebss.serving.responses import REFUSALS, TheService, body_of, client_of, json_answer
 from ioebss.serving.schemas import Changed, ClickBody, Opened, State
@@ -29,7 +31,14 @@ PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff
 async def open_photo(request: Request, service: TheService) -> Response:
     """The photo is the body. What it is, is seen from its bytes."""
     data = await request.body()
-    return JSONResponse(await service.open(data, client_of(request)), 201)
+    try:
+        opened = await service.open(data, client_of(request))
+    except ImageError:
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise
+        text = "the body is a form; send the photo's bytes alone: curl --data-binary @photo.jpg"
+        raise ServiceError(415, "not_a_photo", text) from None
+    return JSONResponse(opened, 201)
 
 
 @router.get("/{id}", response_model=State, summary="A session's state")

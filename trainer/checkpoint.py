@@ -73,7 +73,7 @@ def find(path: Path, kind: str) -> tuple[Path, dict[str, Any]]:
     """File of tensors, unread, and state of a checkpoint; see `load`."""
     path = path / f"{kind}.json" if path.is_dir() else path
     if not path.is_file():
-        raise ModelError(f"{path} does not exist: there is no {kind} to read")
+        raise ModelError(f"{path} does not exist: no {kind} of a run of ioebss-train to read")
     state = read_json_object(path, MAX_JSON_BYTES, ModelError, "a checkpoint")
     if state.get("format") != FORMAT:
         raise ModelError(

@@ -83,7 +83,7 @@ def _train(arguments: argparse.Namespace) -> None:
         ]
         val = open_dataset(arguments.data, arguments.val_split)
         described = [*zip(names, lists, strict=True), (arguments.val_split, val)]
-        train = cached(JoinedDataset(lists), cache_budget(arguments.cache_gb), progress)
+        train = JoinedDataset(lists)
         with locked(arguments.out) if here.first else nullcontext():
             trainer = Trainer(
                 recipe,
@@ -97,6 +97,10 @@ def _train(arguments: argparse.Namespace) -> None:
                 arguments.workers,
                 arguments.start,
             )
+            if not trainer.finished:
+                # Minutes for a large data set: only now that nothing can be wrong with the command.
+                decoded = cached(train, cache_budget(arguments.cache_gb), progress)
+                trainer.train_scenes = RepeatedDataset(decoded, counts)
             trainer.run()
 
 

@@ -134,6 +134,11 @@ class Trainer:
         return max(1, photos // self.photos_per_iteration)
 
     @property
+    def finished(self) -> bool:
+        """Whether all epochs of the recipe are done."""
+        return self.epoch >= self.recipe.optimisation.epochs
+
+    @property
     def total_updates(self) -> int:
         """Optimizer updates of the whole run."""
         epochs = self.recipe.optimisation.epochs
@@ -158,7 +163,7 @@ class Trainer:
             DeviceMemoryError: the GPU has too little memory.
         """
         with in_plain_words():
-            while self.epoch < self.recipe.optimisation.epochs:
+            while not self.finished:
                 self._run_epoch()
                 self._finish_epoch(self._validate())
             self.world.wait()  # until the first process has written everything
@@ -390,7 +395,13 @@ class Trainer:
             raise ModelError(
                 f"the checkpoint in {self.folder} is damaged ({error}); start anew in another --out"
             ) from None
-        self.progress.say(f"resuming at epoch {self.epoch + 1}, iteration {self.iteration}")
+        if self.finished:
+            self.progress.say(
+                f"{self.folder} has all its epochs ({self.epoch}); --set optimisation.epochs=N "
+                "with more goes on"
+            )
+        else:
+            self.progress.say(f"resuming at epoch {self.epoch + 1}, iteration {self.iteration}")
 
     def _restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         self.model.load_state_dict(_part(tensors, "model/"))

@@ -226,7 +226,7 @@ def _value(kind: Any, key: str, value: Any) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        raise UsageError(f"{key} = {value!r} in the recipe; expected a {kind.__name__}")
+        raise UsageError(f"{key} = {value!r} in the recipe; expected {kind.__name__}")
     return value
 
 

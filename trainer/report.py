@@ -34,6 +34,7 @@ def _clicks(number: str) -> str:
 def _draw(path: Path, rows: list[Row]) -> None:
     # The object interface: pyplot would keep figures alive and look for a display.
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -47,4 +48,6 @@ def _draw(path: Path, rows: list[Row]) -> None:
     right.legend()
     for axes in (left, right):
         axes.grid(alpha=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.ticklabel_format(axis="y", useOffset=False)
     figure.savefig(path)

@@ -85,7 +85,7 @@ def test_files_table_and_repetition(bench, tmp_path, capsys) -> None:
     first, again = tmp_path / "first", tmp_path / "deep" / "again"
     bench("--out", str(first), "--limit", "3")
     printed = capsys.readouterr()
-    for text in ("'size': 96", "onnxruntime-cpu", "NoC@85", "n = 3 objects"):
+    for text in ("size 96, ", "onnxruntime-cpu", "NoC@85", "n = 3 objects"):
         assert text in printed.out
     assert "measuring 3/3" in printed.err
     bench("--out", str(again), "--instances", str(first / "instances.json"))

@@ -209,7 +209,7 @@ def test_usage(run: Path, tmp_path: Path) -> None:
         export_model(run, tmp_path / "model.onnx", QUIET, size=100, sizes=[64])
     with pytest.raises(UsageError, match="size 0: it must be a multiple of 16"):
         export_model(run, tmp_path / "model.onnx", QUIET, size=0)
-    with pytest.raises(ModelError, match="there is no weights to read"):
+    with pytest.raises(ModelError, match="no weights of a run of ioebss-train to read"):
         export_model(tmp_path, tmp_path / "model.onnx", QUIET)
     with pytest.raises(DataError, match="holds no photo"):
         export_model(run, tmp_path / "model.onnx", QUIET, photos=tmp_path)

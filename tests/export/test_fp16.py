@@ -81,7 +81,7 @@ def test_what_makes_no_sense_is_refused(
         (("--fp16", "--calibration", "r.json"), 2, "--calibration goes with --int8"),
         (("--fp16", "--keep-fp32", "nothing", "-o", "x.onnx"), 2, "no node has a name, or weights"),
         (("--fp16", "-o", "none/x.onnx"), 1, "none is not a folder; make it first"),
-        (("none.onnx", "--fp16"), 1, "none.onnx has no manifest"),
+        (("none.onnx", "--fp16"), 1, "none.onnx does not exist: no such model file"),
         (("--fp16", "--sizes", "64"), 2, "--sizes goes with --engine"),
     ):
         result = call("ioebss-export", *wrong)

@@ -142,6 +142,12 @@ def test_sizes_and_threads(make_model: MakeModel) -> None:
         Segmenter(make_model(side=64), size=128)
     with pytest.raises(UsageError, match="threads = 0"):
         Segmenter(make_model(), threads=0)
+    for wrong in ("64", 64.0):
+        with pytest.raises(UsageError, match=f"size = {wrong!r}; it must be a multiple of 16"):
+            Segmenter(make_model(), size=wrong)  # type: ignore[arg-type]
+    for wrong in ("2", 1.5):
+        with pytest.raises(UsageError, match=f"threads = {wrong!r}; it must be 1 to 9999"):
+            Segmenter(make_model(), threads=wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

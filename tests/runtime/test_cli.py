@@ -172,6 +172,10 @@ def test_bad_models(call: Command, make_model: MakeModel, edit_manifest: Edit, p
         return call("ioebss-run", photo, "--clicks", "1,1", "--model", model)
 
     expect_error(run(Path("none.onnx")), 1, "none.onnx does not exist")
+    for folder in (".", "/", photo.parent):  # that of a training run, above all; "" is "."
+        expect_error(
+            run(Path(folder)), 1, "is a folder, not a model file; of a run of ioebss-train"
+        )
     model = make_model()
     edit_manifest(model, {"format": 99})
     expect_error(run(model), 1, "update ioebss")

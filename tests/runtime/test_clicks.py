@@ -34,6 +34,7 @@ def test_numpy_numbers_are_numbers() -> None:
         (0, 0, 0.5, "label 0.5 is not a click label"),
         (0, 0, None, "label None"),
         (0, 0, True, "label True"),
+        (0, 0, "1", "label '1' is not"),
         (10**400, 0, 1, "is not a number"),
         (0, 0, 10**400, "is not a click label"),
     ],

@@ -34,6 +34,9 @@ def test_several_photos_in_one_file(command: Command, photos: Path, tmp_path: Pa
     arguments = (photos, "--clicks", tmp_path / "clicks.json", "--format", "coco")
     result = command("ioebss-run", *arguments, "--label", "thing")
     assert result.returncode == 0, result.stderr
+    *lines, last = result.stdout.splitlines()
+    assert [line.split(" (")[0] for line in lines] == [str(photos / name) for name in CLICKS]
+    assert last == str(photos / "coco.json")
     coco = COCO(str(photos / "coco.json"))
     assert [c["name"] for c in coco.loadCats(coco.getCatIds())] == ["thing"]
     images = {image["file_name"]: image for image in coco.loadImgs(coco.getImgIds())}

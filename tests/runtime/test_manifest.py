@@ -113,6 +113,9 @@ def test_files_that_are_no_manifest(make_model: Callable[..., Path]) -> None:
     path.unlink()
     with pytest.raises(ModelError, match=r"has no manifest: discs\.json must lie beside it"):
         read_manifest(model)
+    for missing, words in ((model.with_name("none.onnx"), "does not exist"), (Path(), "a folder")):
+        with pytest.raises(ModelError, match=words):
+            read_manifest(missing)
 
 
 def test_another_file_is_found_out(make_model: Callable[..., Path]) -> None:

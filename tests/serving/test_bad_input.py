@@ -236,3 +236,10 @@ def test_a_session_survives_all_this(served: Any, session: str) -> None:
     assert served.client.post(f"{session}/clicks", json={"x": 230, "y": 110}).status_code == 200
     for kind in FORMATS:
         assert served.client.get(f"{session}/result", params={"format": kind}).status_code == 200
+
+
+def test_a_form_for_a_session_is_told_from_a_photo(served: Any, cat: bytes) -> None:
+    reply = served.client.post("/v1/sessions", files={"photo": ("cat.jpg", cat)})
+    assert "is a form; send the photo's bytes alone" in refused(reply, 415, "not_a_photo")
+    reply = served.client.post("/v1/sessions", content=b"no photo")
+    assert "is not a JPEG" in refused(reply, 415, "not_a_photo")

@@ -188,6 +188,8 @@ def test_segment_is_the_same_without_a_session(
     )
     np.testing.assert_array_equal(decoded(reply.json()), expected)
     assert "id" not in reply.json()
+    spent = reply.json()["milliseconds"]
+    assert min(spent.values()) >= 0 and all(spent[s] > 0 for s in ("input", "network", "mask"))
 
 
 @pytest.mark.parametrize(("clicks", "status"), [("[[230, 110]]", 200), ("[[451, 1]]", 422)])
@@ -218,6 +220,9 @@ def test_segment_from_a_mask_and_with_a_background_click_first(
     )
     expected = session.predict([(20, 20, 0), (230, 110, 1)])
     np.testing.assert_array_equal(decoded(reply.json()), expected)
+    assert reply.json()["milliseconds"]["network"] > 0
+    reply = served.client.post("/v1/segment", files=files, data={"clicks": "[]"})
+    np.testing.assert_array_equal(decoded(reply.json()), start)
 
 
 def test_sessions_do_not_mix(served: Any, segmenter: Segmenter, cat: bytes) -> None:

@@ -115,11 +115,12 @@ def test_a_worker_that_is_killed_is_one_line(
 
 @pytest.mark.parametrize("kind", ["other", "nothing"])
 def test_a_start_that_does_not_fit_is_one_line(refused: Refused, tmp_path: Path, kind: str) -> None:
+    """And the only one: nothing is decoded before, which may take minutes."""
     start = tmp_path / "start"
     start.mkdir()
     if kind == "other":
         checkpoint.save(start, checkpoint.WEIGHTS, 1, {"network.head": torch.zeros(3)}, {})
-    code, line = refused("--start", start, said=True)
+    code, line = refused("--start", start)
     reason = {
         "other": "start holds the weights of another network: ",
         "nothing": "weights.json does not exist",
@@ -136,6 +137,9 @@ def test_a_run_goes_on_with_the_lists_that_it_began_with(
     files = ("--recipe", recipe, "--data", data, "--out", run, "--device", "cpu")
     once = ("--set", "optimisation.epochs=1")
     assert call("ioebss-train", *files, *once).returncode == 0
+    again = call("ioebss-train", *files, *once)
+    assert again.returncode == 0 and "run has all its epochs (1); --set" in again.stderr
+    assert "decoding" not in again.stderr and "resuming" not in again.stderr
     began = "run holds a run on data, train (6 photos), val (2 photos); go on with the same --data"
     code, line = refused("--val-split", "train", said=True)
     assert code == 2 and began in line
@@ -169,11 +173,14 @@ def test_weighted_lists_come_as_often_as_said(
     seen: Counter[str] = Counter()
 
     class Recorder:
+        finished = False
+
         def __init__(self, recipe, train, *others: object) -> None:
-            seen.update(train.scene(i).name for i in range(len(train)))
+            self.train_scenes = train
 
         def run(self) -> None:
-            pass
+            train = self.train_scenes  # decoded by now
+            seen.update(train.scene(i).name for i in range(len(train)))
 
     monkeypatch.setattr(loop, "Trainer", Recorder)
     write_voc(tmp_path / "data", train=3, val=2)

@@ -55,7 +55,8 @@ EngineManifest engine_beside(const std::filesystem::path &model, const Manifest 
                              const std::string &flavour, std::int64_t size) {
     const std::filesystem::path path = engine_path(model, flavour);
     const std::string own = path.filename().string(), onnx = model.filename().string();
-    const std::string command = "ioebss-export " + onnx + " --engine " + flavour + " -o " + own;
+    const std::string command = "ioebss-export \"" + model.string() + "\" --engine " + flavour +
+                                " -o \"" + path.string() + "\"";
     if (!is_file(path)) {
         throw backend_error("no " + own + " lies beside " + onnx + "; " + command + " builds one");
     }
