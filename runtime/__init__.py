@@ -70,6 +70,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        metadata = importlib.import_module("importlib.metadata")
+        return metadata.version("ioebss")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"ioebss.{_HOMES.get(name, 'errors')}"), name)

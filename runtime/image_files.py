@@ -226,7 +226,10 @@ def _open(source: Path | io.BytesIO, name: str, max_pixels: int) -> Image.Image:
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name} is not a JPEG, PNG, WebP, BMP or TIFF image") from None
+        raise ImageError(
+            f"{name} is not a JPEG, PNG, WebP, BMP or TIFF image; save it as one (also a phone's "
+            "HEIC)"
+        ) from None
     except Image.DecompressionBombError:
         raise PhotoSizeError(f"{name} declares more than {max_pixels} pixels; refused") from None
     except _DECODE_ERRORS as error:

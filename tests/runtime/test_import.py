@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
+
+import pytest
 
 HEAVY = ("torch", "onnx", "onnxruntime", "tensorrt", "pycuda", "typer", "rich", "matplotlib")
 
@@ -34,3 +38,12 @@ def test_every_public_name_exists() -> None:
         value = getattr(ioebss, name)
         assert value.is_file() if name.startswith("BUNDLED") else value.__name__ == name
     assert set(ioebss.__all__) <= set(dir(ioebss))
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    import ioebss
+
+    metadata = Path(__file__).parents[2] / "pyproject.toml"
+    assert ioebss.__version__ == tomllib.loads(metadata.read_text("utf-8"))["project"]["version"]
+    with pytest.raises(AttributeError, match="no attribute '__wheel__'"):
+        ioebss.__wheel__  # noqa: B018
