@@ -15,7 +15,7 @@ from typing import Any
 
 from ioebss.atomic import write_atomically
 from ioebss.errors import EngineMismatchError, ModelError
-from ioebss.json_files import read_json_object
+from ioebss.json_files import read_json_object, strict_json
 from ioebss.json_rules import check_format, check_values, is_object, is_sha256, is_text, whole
 from ioebss.manifest import (
     MAX_MANIFEST_BYTES,
@@ -156,7 +156,8 @@ def read_engine_manifest(engine: Path) -> EngineManifest:
             f"{engine} has no manifest: {path.name} must lie beside it "
             "(ioebss-export --engine writes both; move them together)"
         )
-    table = read_json_object(path, MAX_MANIFEST_BYTES, ModelError, "an engine's manifest")
+    what = "an engine's manifest"
+    table = read_json_object(path, MAX_MANIFEST_BYTES, ModelError, what, strict_json)
     return _validated(table, path)
 
 

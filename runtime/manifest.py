@@ -11,7 +11,7 @@ from typing import Any
 from ioebss.atomic import write_atomically
 from ioebss.click_planes import DISCS, KINDS
 from ioebss.errors import ModelError, UsageError
-from ioebss.json_files import read_json_object
+from ioebss.json_files import read_json_object, strict_json
 from ioebss.json_rules import (
     check_format,
     check_values,
@@ -153,7 +153,8 @@ def read_manifest(model: Path) -> Manifest:
             f"{model} has no manifest: {path.name} must lie beside it "
             "(ioebss-export writes both; move them together)"
         )
-    return manifest_from(read_json_object(path, MAX_MANIFEST_BYTES, ModelError, "a manifest"), path)
+    table = read_json_object(path, MAX_MANIFEST_BYTES, ModelError, "a manifest", strict_json)
+    return manifest_from(table, path)
 
 
 def manifest_from(table: dict[str, Any], path: Path) -> Manifest:

@@ -20,7 +20,7 @@ from ioebss.backends.onnxruntime_graph import checked_logits
 from ioebss.errors import BackendError, MissingExtraError, ModelError
 from ioebss.export.triton_config import MANIFEST
 from ioebss.image_files import as_photo
-from ioebss.json_files import parse_json
+from ioebss.json_files import strict_json
 from ioebss.manifest import INPUT, MAX_MANIFEST_BYTES, OUTPUT, Manifest, manifest_from
 from ioebss.session import Session
 
@@ -108,8 +108,8 @@ def _manifest_in(config: object, place: Path) -> Manifest:
     parameters = config.parameters  # type: ignore[attr-defined]  # of a protobuf message
     text = parameters[MANIFEST].string_value if MANIFEST in parameters else ""
     try:
-        table = parse_json(text) if 0 < len(text) <= MAX_MANIFEST_BYTES else None
-    except ValueError:
+        table = strict_json(text) if 0 < len(text) <= MAX_MANIFEST_BYTES else None
+    except (ValueError, RecursionError):
         table = None
     if not isinstance(table, dict):
         raise ModelError(

@@ -22,7 +22,7 @@ def random_inputs(count: int) -> list[np.ndarray]:
 
 
 def test_minmax_is_the_extremes_over_all_inputs(make_model: Callable[..., Path]) -> None:
-    model, inputs = make_model(), random_inputs(11)
+    model, inputs = make_model(), random_inputs(11)  # more than are in memory at a time
     session = onnxruntime.InferenceSession(str(model))
     logits = np.concatenate([session.run(None, {"input": x})[0] for x in inputs])
     ranges, count = measure_ranges(model, iter(inputs), "minmax")

