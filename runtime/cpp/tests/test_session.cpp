@@ -1,29 +1,11 @@
 // A session through the C++ header, with the bundled model on a drawn photo.
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "check.h"
 #include "ioebss/ioebss.hpp"
-
-namespace {
-
-std::size_t refused_bytes = 0;  // memory of this size is not given
-
-}  // namespace
-
-void *operator new[](std::size_t bytes) {
-    void *memory = bytes == refused_bytes ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
-    if (memory == nullptr) {
-        throw std::bad_alloc();
-    }
-    return memory;
-}
-void operator delete[](void *memory) noexcept { std::free(memory); }
-void operator delete[](void *memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -82,21 +64,6 @@ void check_starts(const ioebss::Model &model) {
     session.predict({{120, 80, 1}, {10, 10, 0}}, {mask.data(), kWidth, kHeight}, &start);
     CHECK(mask[80 * kWidth + 120] == 255 && mask[10 * kWidth + 10] == 0);
     CHECK(copy(session.mask()) == first);
-}
-
-// What has no memory for its mask has not happened.
-void check_a_mask_without_memory(const ioebss::Model &model) {
-    ioebss::Session session = model.open({square().data(), kWidth, kHeight});
-    bool refused = false;
-    refused_bytes = kWidth * kHeight;
-    try {
-        session.click(120, 80);
-    } catch (const std::bad_alloc &) {
-        refused = true;
-    }
-    refused_bytes = 0;
-    CHECK(refused && session.clicks().empty());
-    CHECK(session.click(120, 80).at(120, 80) && session.clicks().size() == 1);
 }
 
 // Steps that write to the caller's memory and steps that show the session's own, mixed.
@@ -165,7 +132,6 @@ int main(int, char **arguments) {
     const ioebss::Model model(path);
     check_clicks(model);
     check_starts(model);
-    check_a_mask_without_memory(model);
     check_both_masks(model);
     check_ownership(path);
     check_exceptions(model, path);
