@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ioebss.click_files import RawClick
 from ioebss.clicks import make_click
 from ioebss.errors import ClickError
 from ioebss.image_files import decode_mask, decode_photo
-from ioebss.replay import replay_steps
+from ioebss.replay import Mask, replay_steps
 from ioebss.result_files import encode_result
 from ioebss.segmenter import Segmenter
 from ioebss.serving.answers import STAGES, Change, answer, state
 from ioebss.serving.errors import ServiceError
-from ioebss.serving.lane import Lane
+from ioebss.serving.lane import Lane, Steps
 from ioebss.serving.masks import Format, encode_png
 from ioebss.serving.metrics import Metrics
 from ioebss.serving.session_bytes import session_bytes
@@ -32,7 +31,6 @@ from ioebss.serving.settings import Settings
 from ioebss.session import Session, Timing
 
 T = TypeVar("T")
-Mask = NDArray[np.bool_]
 ENCODERS = 2  # threads
 SUFFIXES = {"image/jpeg": ".jpg", "image/tiff": ".tif"}  # others are named as they are called
 
@@ -169,9 +167,7 @@ class Service:
             steps = _timed(replay_steps(session, valid, mask), session)
             found, timings = await self.network.run_steps(client, steps)
             took = _milliseconds(asked)
-            spent = [
-                sum(getattr(t, name) for t in timings) for name in ("input", "network", "mask")
-            ]
+            spent = [sum(getattr(t, stage) for t in timings) for stage in STAGES[1:]]
             snapshot = Snapshot(tuple(valid), (), start or b"", found)
             change = Change(snapshot, max(0.0, took - sum(spent)), *spent)
             return await self.aside(lambda: self._answer(change, kind))
@@ -239,9 +235,7 @@ class Service:
         return json.dumps(described, separators=(",", ":")).encode()
 
 
-def _timed(
-    steps: Generator[None, None, Mask], session: Session
-) -> Generator[None, None, tuple[Mask, list[Timing]]]:
+def _timed(steps: Steps[Mask], session: Session) -> Steps[tuple[Mask, list[Timing]]]:
     """The same steps; with the mask goes what each of them took. A session says of its clicks how
     much was input, network and mask; of clicks that are set at once it does not: all is network.
     """

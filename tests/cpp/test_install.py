@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -18,37 +19,13 @@ from ioebss.image_files import read_photo
 
 from .conftest import SOURCE, run
 
-CMAKE_PROJECT = """
-cmake_minimum_required(VERSION 3.22)
-project(consumer LANGUAGES C CXX)
-find_package(ioebss REQUIRED)
-add_executable(in_c consumer.c)
-target_link_libraries(in_c PRIVATE ioebss::ioebss)
-add_executable(in_cpp consumer.cpp)
-target_link_libraries(in_cpp PRIVATE ioebss::ioebss)
-add_executable(in_cpp_static consumer.cpp)
-target_link_libraries(in_cpp_static PRIVATE ioebss::static)
-"""
-
-IN_C_ALONE = """
-cmake_minimum_required(VERSION 3.22)
-project(consumer LANGUAGES C)
-find_package(ioebss REQUIRED)
-add_executable(in_c consumer.c)
-target_link_libraries(in_c PRIVATE ioebss::ioebss)
-add_executable(in_c_static consumer.c)
-target_link_libraries(in_c_static PRIVATE ioebss::static)
-"""
-
-SOURCES_WITHIN = """
-cmake_minimum_required(VERSION 3.22)
-project(consumer LANGUAGES CXX)
-add_subdirectory({source} ioebss EXCLUDE_FROM_ALL)
-add_executable(in_cpp consumer.cpp)
-target_link_libraries(in_cpp PRIVATE ioebss::ioebss)
-add_executable(in_cpp_static consumer.cpp)
-target_link_libraries(in_cpp_static PRIVATE ioebss::static)
-"""
+PACKAGE = "find_package(ioebss REQUIRED)"
+SOURCES = f"add_subdirectory({SOURCE} ioebss EXCLUDE_FROM_ALL)"
+# Programs of a project: name, source, what is linked.
+IN_C = ("in_c", "consumer.c", "ioebss::ioebss")
+IN_C_STATIC = ("in_c_static", "consumer.c", "ioebss::static")
+IN_CPP = ("in_cpp", "consumer.cpp", "ioebss::ioebss")
+IN_CPP_STATIC = ("in_cpp_static", "consumer.cpp", "ioebss::static")
 
 # Both print how many pixels of a grey 64x64 photo are on the object after a click in its middle.
 C_PROGRAM = """
@@ -118,49 +95,72 @@ def environment(onnxruntime_library: Path) -> dict[str, str]:
     return os.environ | {"IOEBSS_ONNXRUNTIME": str(onnxruntime_library)}
 
 
+def configure(
+    folder: Path,
+    languages: str,
+    library: str,
+    programs: Sequence[tuple[str, str, str]],
+    *options: str,
+) -> Path:
+    """Configures a project that gets the library by a line of CMake; its build folder."""
+    lines = [
+        "cmake_minimum_required(VERSION 3.22)",
+        f"project(consumer LANGUAGES {languages})",
+        library,
+        *(f"add_executable({name} {source})" for name, source, _ in programs),
+        *(f"target_link_libraries({name} PRIVATE {target})" for name, _, target in programs),
+    ]
+    (folder / "CMakeLists.txt").write_text("\n".join(lines))
+    (folder / "consumer.c").write_text(C_PROGRAM)
+    (folder / "consumer.cpp").write_text(CPP_PROGRAM)
+    out = folder / "build"
+    run("cmake", "-B", out, "-S", folder, *options)
+    return out
+
+
 def expected_pixels() -> str:
     photo = np.zeros((64, 64, 3), np.uint8)
     return f"{Segmenter(BUNDLED, precision='exact').open(photo).click(32, 32).sum()}\n"
+
+
+def check_programs(
+    prefix: Path,
+    folder: Path,
+    environment: dict[str, str],
+    languages: str,
+    programs: Sequence[tuple[str, str, str]],
+    *options: str,
+) -> None:
+    """Builds programs with the installed library and runs them."""
+    where = f"-DCMAKE_PREFIX_PATH={prefix}"
+    out = configure(folder, languages, PACKAGE, programs, where, *options)
+    run("cmake", "--build", out)
+    expected = expected_pixels()
+    for name, _, _ in programs:
+        assert run(out / name, BUNDLED, env=environment) == expected
 
 
 def test_a_project_outside_the_tree(
     prefix: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """Against both libraries, in C and in C++; as people compile: with warnings as errors."""
-    (tmp_path / "CMakeLists.txt").write_text(CMAKE_PROJECT)
-    (tmp_path / "consumer.c").write_text(C_PROGRAM)
-    (tmp_path / "consumer.cpp").write_text(CPP_PROGRAM)
     strict = "-Wall -Wextra -Wpedantic -Wconversion -Werror"
-    out = tmp_path / "build"
     flags = (f"-DCMAKE_C_FLAGS={strict} -std=c99", f"-DCMAKE_CXX_FLAGS={strict}")
-    run("cmake", "-B", out, "-S", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}", *flags)
-    run("cmake", "--build", out)
-    expected = expected_pixels()
-    for name in ("in_c", "in_cpp", "in_cpp_static"):
-        assert run(out / name, BUNDLED, env=environment) == expected
+    programs = (IN_C, IN_CPP, IN_CPP_STATIC)
+    check_programs(prefix, tmp_path, environment, "C CXX", programs, *flags)
 
 
 def test_a_project_in_c_alone(prefix: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     """Its linker is the C compiler."""
-    (tmp_path / "CMakeLists.txt").write_text(IN_C_ALONE)
-    (tmp_path / "consumer.c").write_text(C_PROGRAM)
-    out = tmp_path / "build"
-    run("cmake", "-B", out, "-S", tmp_path, f"-DCMAKE_PREFIX_PATH={prefix}")
-    run("cmake", "--build", out)
-    expected = expected_pixels()
-    for name in ("in_c", "in_c_static"):
-        assert run(out / name, BUNDLED, env=environment) == expected
+    check_programs(prefix, tmp_path, environment, "C", (IN_C, IN_C_STATIC))
 
 
 def test_a_project_around_the_sources(build: Path, tmp_path: Path) -> None:
     """add_subdirectory decides nothing for the project, and its -ffast-math is not ours."""
-    (tmp_path / "CMakeLists.txt").write_text(SOURCES_WITHIN.format(source=SOURCE))
-    (tmp_path / "consumer.cpp").write_text(CPP_PROGRAM)
-    out = tmp_path / "build"
     root = f"-DONNXRUNTIME_ROOT={os.environ.get('ONNXRUNTIME_ROOT', '')}"
     flags = "-DCMAKE_CXX_FLAGS=-ffast-math -Wall -Wextra -Wshadow -Werror"
-    export = "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"
-    run("cmake", "-B", out, "-S", tmp_path, root, flags, export, "-DCMAKE_BUILD_TYPE=")
+    options = (root, flags, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DCMAKE_BUILD_TYPE=")
+    out = configure(tmp_path, "CXX", SOURCES, (IN_CPP, IN_CPP_STATIC), *options)
     cache = (out / "CMakeCache.txt").read_text("utf-8").splitlines()
     assert "CMAKE_BUILD_TYPE:STRING=" in cache
     assert not any(line.startswith("BUILD_TESTING") for line in cache)

@@ -41,6 +41,20 @@ def bench(monkeypatch, voc_tree, tiny_model, tmp_path):
     return run
 
 
+@pytest.fixture
+def refused(bench, capsys):
+    def run(code: int, *arguments: str) -> str:
+        """What is said of a command that ends with this code, before anything is measured."""
+        with pytest.raises(SystemExit) as stop:
+            bench(*arguments)
+        assert stop.value.code == code
+        error: str = capsys.readouterr().err
+        assert "measuring" not in error
+        return error
+
+    return run
+
+
 def test_one_document_holds_all_tables(bench, monkeypatch, tmp_path, capsys) -> None:
     monkeypatch.setattr("ioebss.evaluation.all_cli.QUICK", SMALL)
     bench("--skip", "convergence")
@@ -59,24 +73,16 @@ def test_one_document_holds_all_tables(bench, monkeypatch, tmp_path, capsys) -> 
     assert len(rows["instances"]) > 2
 
 
-def test_lists_for_learning_are_looked_for_first(bench, capsys) -> None:
-    with pytest.raises(SystemExit) as stop:
-        bench("--train-split", "none")
-    assert stop.value.code == 1
-    error = capsys.readouterr().err
+def test_lists_for_learning_are_looked_for_first(refused) -> None:
+    error = refused(1, "--train-split", "none")
     assert "none.txt is missing" in error and "--skip convergence" in error
-    assert "measuring" not in error
 
 
-def test_what_cannot_be_timed_is_found_first(bench, monkeypatch, capsys) -> None:
+def test_what_cannot_be_timed_is_found_first(refused, monkeypatch) -> None:
     speed = SpeedPlan((40,), 1, 5.0, (32,), (1, 2))  # 40 is no multiple of 32
     monkeypatch.setattr("ioebss.evaluation.all_cli.QUICK", replace(SMALL, speed=speed))
-    with pytest.raises(SystemExit) as stop:
-        bench("--skip", "convergence")
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
+    error = refused(2, "--skip", "convergence")
     assert "tiny, whole photo of 40 pixels" in error and "--skip speed" in error
-    assert "measuring" not in error
 
 
 @pytest.mark.parametrize(
