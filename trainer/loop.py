@@ -69,6 +69,7 @@ class Trainer:
     Raises:
         DataError: no photo of `val` has an object.
         ModelError: `start` or the checkpoint cannot be read, or holds another network.
+        UsageError: the checkpoint is of another run, or normalisation is frozen from scratch.
     """
 
     def __init__(
@@ -99,6 +100,11 @@ class Trainer:
         self.start: dict[str, Any] | None = None
         self.epoch = self.iteration = self.updates = 0
         resuming = (folder / "checkpoint.json").exists()
+        if options.freeze_normalisation and not (recipe.pretrained or start or resuming):
+            raise UsageError(
+                "optimisation.freeze_normalisation keeps the statistics of trained weights: name "
+                "some with --start, or set pretrained = true"
+            )
         if recipe.pretrained and not resuming:
             load_imagenet(self.model.network, recipe.network)
         if start and not resuming:
@@ -210,7 +216,7 @@ class Trainer:
         """All rounds on one group of batches, an optimizer update each. Returns the mean loss."""
         clicks = self.recipe.clicks
         untrained = self._untrained_rounds(group)
-        self.parallel.train()
+        self._train_mode()
         losses = []
         for number in range(untrained, untrained + clicks.rounds):
             last = number == untrained + clicks.rounds - 1
@@ -235,6 +241,13 @@ class Trainer:
         self.loss_sum += mean
         self.loss_count += 1
         return mean
+
+    def _train_mode(self) -> None:
+        self.parallel.train()
+        if self.recipe.optimisation.freeze_normalisation:
+            for module in self.model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
 
     def _untrained_rounds(self, group: list[RoundState]) -> int:
         """In half of the batches, up to `clicks.later` rounds that only click. Returns how many."""

@@ -86,6 +86,8 @@ class OptimisationRecipe:
         ema: decay of the averaged weights that are validated and exported; 0 for none.
         autocast: "none", "bf16" or "fp16"; float32 on CPUs that have no fast arithmetic for it.
         staged: FCN-8s is trained as FCN-32s for a third of the epochs, as FCN-16s for another.
+        freeze_normalisation: batch normalisation keeps the statistics that it began with, so that
+            a small batch's own do not unsettle a trained network; scale and shift are learnt.
     """
 
     optimizer: str = "adam"
@@ -99,6 +101,7 @@ class OptimisationRecipe:
     ema: float = 0.0
     autocast: str = "none"
     staged: bool = False
+    freeze_normalisation: bool = False
 
 
 @dataclass(frozen=True)
