@@ -117,7 +117,7 @@ def _train(
     with world(device) as here, locked(run):
         trainer = Trainer(recipe, train, val, run, here, progress, data, checkpoint_every, workers)
         trainer.run()
-    step = trainer.iterations_per_epoch
+    step = trainer.schedule.iterations_per_epoch
     return [row | {"iteration": row["epoch"] * step} for row in trainer.rows]
 
 

@@ -52,7 +52,7 @@ def test_skips_are_let_in_one_after_the_other(
     trainer = Trainer(
         chosen, scenes, scenes, tmp_path, here, Progress(quiet=True), ["drawn"], workers=0
     )
-    network = trainer.model.network
+    network = trainer.learner.model.network
     assert isinstance(network, FCN8s)
     moved = []
     for _ in range(3):

@@ -67,7 +67,7 @@ for out, batch, accumulate in (text.split(",") for text in runs):
         )
         trainer.run()
         save_file(
-            {k: v.contiguous() for k, v in trainer.model.state_dict().items()},
+            {k: v.contiguous() for k, v in trainer.learner.model.state_dict().items()},
             out / f"rank{here.rank}.safetensors",
         )
 """

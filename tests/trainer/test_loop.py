@@ -74,7 +74,7 @@ def make_trainer(tmp_path: Path, drawn_scenes) -> Callable[..., Trainer]:
 def iterations(trainer: Trainer) -> list[list[Call]]:
     """The network's calls, iteration by iteration: of one iteration all show the same photos."""
     groups: list[list[Call]] = []
-    for call in trainer.model.network.calls:
+    for call in trainer.learner.model.network.calls:
         if not groups or not torch.equal(groups[-1][0].inputs[:, :3], call.inputs[:, :3]):
             groups.append([])
         groups[-1].append(call)
@@ -93,7 +93,7 @@ def test_rounds_without_training_come_before_those_that_train(recipe: Recipe, ma
         assert [call.gradient for call in group] == [False] * untrained + [True] * 2
         before.add(untrained)
     assert before == {0, 1, 2}
-    assert trainer.updates == trainer.total_updates == 18 * 2
+    assert trainer.learner.updates == trainer.schedule.total_updates == 18 * 2
 
 
 def test_each_round_is_fed_the_mask_of_the_one_before_and_another_click(
@@ -129,7 +129,7 @@ def test_frozen_normalisation_keeps_its_statistics_and_learns_the_rest(
     optimisation = replace(recipe.optimisation, freeze_normalisation=True, ema=0.0)
     frozen = replace(recipe, optimisation=optimisation, clicks=replace(recipe.clicks, later=0))
     trainer = make_trainer(frozen, "second", tmp_path / "first")
-    _, normalisation, dropout, _ = trainer.model.network
+    _, normalisation, dropout, _ = trainer.learner.model.network
     before = {k: v.clone() for k, v in normalisation.state_dict().items()}
     calls: list[tuple[Tensor, Tensor, bool]] = []
     normalisation.register_forward_hook(
@@ -160,7 +160,7 @@ def test_normalisation_is_not_frozen_at_random_weights(recipe: Recipe, make_trai
 
 
 def parameters(trainer: Trainer) -> dict[str, Tensor]:
-    return {k: v.detach().clone() for k, v in trainer.model.named_parameters()}
+    return {k: v.detach().clone() for k, v in trainer.learner.model.named_parameters()}
 
 
 def test_a_start_gives_its_weights_and_is_written_down(
@@ -170,7 +170,7 @@ def test_a_start_gives_its_weights_and_is_written_down(
     first.run()
     saved, described = checkpoint.load(tmp_path / "first", checkpoint.WEIGHTS)
     second = make_trainer(recipe, "second", tmp_path / "first")
-    for tensors in (second.model.state_dict(), second.average.tensors):
+    for tensors in (second.learner.model.state_dict(), second.learner.average.tensors):
         assert tensors.keys() == saved.keys()
         assert all(torch.equal(tensors[k], saved[k]) for k in saved)
     second.run()
@@ -184,20 +184,20 @@ def test_a_start_gives_its_weights_and_is_written_down(
             "start": None,
         }
     third = make_trainer(recipe, "third", tmp_path / "second")
-    assert third.start["run"] == "second" and third.start["start"]["run"] == "first"
+    assert third.learner.start["run"] == "second" and third.learner.start["start"]["run"] == "first"
 
 
 def test_a_run_begins_with_an_exported_model(recipe: Recipe, make_trainer, tmp_path: Path) -> None:
     first = make_trainer(replace(recipe, seed=1), "first")
     first.run()
     path = tmp_path / "first.onnx"
-    export_graph(first.model.eval(), path, None)
+    export_graph(first.learner.model.eval(), path, None)
     values = ("first", "tiny", CHANNELS, 5, 16, (32,), "fp32", sha256_of(path), 18)
     write_manifest(Manifest(*values, training={"photos_seen": 36, "updates": 36}), path)
     second = make_trainer(recipe, "second", path)
-    x = first.model.network.calls[-1].inputs[:1]
+    x = first.learner.model.network.calls[-1].inputs[:1]
     with torch.no_grad():
-        expected, actual = (t.model.network.eval()(x) for t in (first, second))
+        expected, actual = (t.learner.model.network.eval()(x) for t in (first, second))
     torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
     second.run()
     _, state = checkpoint.load(tmp_path / "second", checkpoint.WEIGHTS)
@@ -218,7 +218,7 @@ def test_a_resumed_run_does_not_start_anew(recipe: Recipe, make_trainer, tmp_pat
     resumed = make_trainer(longer, "second", tmp_path / "first")
     expected = parameters(begun)
     assert all(torch.equal(v, expected[k]) for k, v in parameters(resumed).items())
-    assert resumed.start["run"] == "first" and resumed.epoch == 1
+    assert resumed.learner.start["run"] == "first" and resumed.learner.epoch == 1
 
 
 def test_a_run_goes_on_with_its_own_data_only(
@@ -275,13 +275,14 @@ def test_a_loss_that_is_no_number_ends_the_run(
 ) -> None:
     trainer = make_trainer(recipe)
     losses = iter([1.0, 1.0, math.nan])  # two rounds of the first iteration, one of the second
-    backward = trainer._backward
+    iteration = trainer._iteration
+    backward = iteration._backward
 
     def spoiled(state, weight: float) -> tuple[Tensor, Tensor]:
         loss, probability = backward(state, weight)
         return loss * next(losses, 1.0), probability
 
-    monkeypatch.setattr(trainer, "_backward", spoiled)
+    monkeypatch.setattr(iteration, "_backward", spoiled)
     with pytest.raises(ModelError, match="the loss is nan at epoch 1, iteration 2"):
         trainer.run()
     assert not (tmp_path / "run" / "weights.json").exists()
@@ -295,7 +296,7 @@ def test_a_gpu_without_memory_is_said_so(
     def full(state, weight: float) -> tuple[Tensor, Tensor]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(trainer, "_backward", full)
+    monkeypatch.setattr(trainer._iteration, "_backward", full)
     with pytest.raises(DeviceMemoryError, match=r"set a smaller optimisation\.batch"):
         trainer.run()
 
