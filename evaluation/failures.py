@@ -20,8 +20,8 @@ class Failures:
 
     @contextmanager
     def noted(self, part: str) -> Iterator[None]:
-        """Notes that a part failed, or had too little memory: what comes after it is measured all the
-        same. Errors that nobody raised on purpose go through."""
+        """Notes that a part failed, or had too little memory: what comes after it is measured all
+        the same. Errors that nobody raised on purpose go through."""
         try:
             yield
         except (IoebssError, MemoryError) as error:
