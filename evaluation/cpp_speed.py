@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.command import run_command
 from ioebss.errors import BackendError
 from ioebss.progress import Progress
@@ -63,7 +63,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     text = json.dumps(results, indent=2) + "\n"
     print(text, end="")
     if arguments.output is not None:
-        write_atomically(arguments.output, lambda path: path.write_text(text, "utf-8"))
+        write_text_atomically(arguments.output, text)
 
 
 def click_times(

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.command import run_command
 from ioebss.errors import BackendError, UsageError
 from ioebss.evaluation.service_client import Client, running_service
@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> None:
     text = json.dumps({"format": 1, **provenance(command), **result}, indent=1) + "\n"
     print(text, end="")
     if arguments.out:
-        write_atomically(arguments.out, lambda path: path.write_text(text, "utf-8"))
+        write_text_atomically(arguments.out, text)
 
 
 def measure_load(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.atomic import make_folder, write_atomically
+from ioebss.atomic import make_folder, write_text_atomically
 from ioebss.clicks import MAX_CLICKS
 from ioebss.errors import UsageError
 from ioebss.evaluation.candidates import Candidate
@@ -164,8 +164,8 @@ def time_all(
 
 def _write(out: Path, measured: dict[str, Any], text: str, accuracies: list[Accuracy]) -> None:
     content = json.dumps(measured, indent=1) + "\n"
-    write_atomically(out / "speed.json", lambda path: path.write_text(content, "utf-8"))
-    write_atomically(out / "speed.md", lambda path: path.write_text(text, "utf-8"))
+    write_text_atomically(out / "speed.json", content)
+    write_text_atomically(out / "speed.md", text)
     # What is not measured, or not yet, removes the picture that another run left.
     of_photo = "longer side of the photo, pixels"
     plot_curves(out / "resolution.png", measured.get("resolution", {}), of_photo)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.errors import ModelError
 
 Check = Callable[[Any], bool]
@@ -89,7 +89,7 @@ def write_checked(
     except ValueError as error:
         raise ModelError(f"{path} cannot be written: {error}") from None
     read(json.loads(text), path)
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    write_text_atomically(path, text)
 
 
 def _shown(value: Any) -> str:
