@@ -24,6 +24,7 @@ import numpy as np
 from ioebss.atomic import write_text_atomically
 from ioebss.command import run_command
 from ioebss.errors import BackendError
+from ioebss.evaluation.options import check_positive
 from ioebss.progress import Progress
 from ioebss.segmenter import BUNDLED
 
@@ -48,6 +49,7 @@ def main() -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
+    check_positive(arguments, "clicks", "starts", "threads")
     environment = os.environ | {"IOEBSS_ONNXRUNTIME": str(arguments.onnxruntime)}
     build, threads = arguments.build, arguments.threads
     clicks = {
