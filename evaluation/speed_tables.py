@@ -11,7 +11,7 @@ from ioebss.evaluation.speed import STAGES
 from ioebss.evaluation.tables import NONE, markdown, source
 
 Row = Mapping[str, Any]
-USED_UP = f"`{NONE}`: left out, or not reached: the method had used up its seconds before."
+USED_UP = f"`{NONE}`: left out, failed, or not reached: its seconds were used up before."
 
 
 def format_speed(measured: Mapping[str, Any]) -> str:
