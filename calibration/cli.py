@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import shlex
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,8 +123,9 @@ def _measure_sensitivity(
 
     photos = arguments.sensitivity_photos or SENSITIVITY_PHOTOS
     seed = arguments.seed + 1  # other photos than those that the ranges fit
-    inputs = list(network_inputs(arguments.model, dataset, photos, seed, False, Progress()))
-    counts = {"inputs": len(inputs), "photos": min(photos, len(dataset))}
+    clicked = list(network_inputs(arguments.model, dataset, photos, seed, False, Progress()))
+    inputs = list(chain.from_iterable(clicked))
+    counts = {"inputs": len(inputs), "photos": len(clicked)}
     samples = {**ranges.samples, **counts, "seed": seed}
     reference = Reference(arguments.model, inputs)
     sensitivity = measure_sensitivity(reference, ranges, Progress(), samples)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from ioebss.calibration.agreement import Agreement, Reference
@@ -165,7 +166,8 @@ def exclude_on_photos(
         As `exclude_layers` too.
     """
     _check_demanded(demanded)
-    inputs = list(network_inputs(model, dataset, PHOTOS, SEED, False, progress))
+    clicked = network_inputs(model, dataset, PHOTOS, SEED, False, progress)
+    inputs = list(chain.from_iterable(clicked))
     return exclude_layers(Reference(model, inputs), ranges, demanded, progress, keep)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ioebss.calibration.defaults import METHOD, PHOTOS
 from ioebss.calibration.ranges import ONE_SHAPE, Ranges, measure_ranges
@@ -42,7 +46,14 @@ def calibrated(
     if manifest.precision != "fp32":
         raise UsageError(f"{model} is {manifest.precision}; calibrate the float32 model")
     one_shape = method in ONE_SHAPE
-    inputs = network_inputs(model, dataset, photos, seed, one_shape, progress)
-    ranges, count = measure_ranges(model, inputs, method)
-    samples = {"inputs": count, "photos": min(photos, len(dataset)), "seed": seed, **described}
+    used = 0
+
+    def inputs() -> Iterator[NDArray[np.float32]]:
+        nonlocal used
+        for of_photo in network_inputs(model, dataset, photos, seed, one_shape, progress):
+            used += 1
+            yield from of_photo
+
+    ranges, count = measure_ranges(model, inputs(), method)
+    samples = {"inputs": count, "photos": used, "seed": seed, **described}
     return Ranges(manifest.sha256, method, ranges, samples)

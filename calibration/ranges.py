@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.calibration.defaults import METHODS
 from ioebss.errors import DataError, MissingExtraError, ModelError, UsageError
 from ioebss.json_files import read_json_object
@@ -125,7 +125,7 @@ def write_ranges(ranges: Ranges, path: Path) -> None:
         if not all(map(math.isfinite, bounds)):
             raise ModelError(f"the activation {name} is not finite on these photos: {bounds}")
     text = json.dumps({"format": FORMAT, **asdict(ranges)}, indent=1) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    write_text_atomically(path, text)
 
 
 def read_ranges(path: Path) -> Ranges:

@@ -49,19 +49,20 @@ def network_inputs(
     seed: int,
     one_shape: bool,
     progress: Progress,
-) -> Iterator[NDArray[np.float32]]:
+) -> Iterator[list[NDArray[np.float32]]]:
     """Inputs of simulated sessions: on each photo one object, 1 to 20 clicks (few more often than
     many), each somewhere in the larger error.
 
     Args:
         model: the ONNX file; it plays the sessions, its manifest says at which size.
         dataset: photos with objects.
-        photos: how many, drawn at random; all if there are fewer.
+        photos: how many, drawn at random; all if there are fewer. One without an object that is
+            large enough gives nothing.
         seed: the same seed gives the same inputs.
         one_shape: stretch everything to a square, so that all inputs have one shape.
 
     Yields:
-        float32 (1, C, H, W), `PER_PHOTO` at most for each photo.
+        Of each photo that is clicked on, its inputs: float32 (1, C, H, W), `PER_PHOTO` at most.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -83,7 +84,7 @@ def network_inputs(
                 session = Session(scene.image, manifest, recorder, zoom=manifest.zoom)
                 truth = scene.labels == rng.choice(objects)
                 _click_through(session, truth, scene.labels != VOID, rng)
-                yield from recorder.some()
+                yield recorder.some()
             advance()
 
 

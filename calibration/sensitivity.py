@@ -16,7 +16,7 @@ from typing import Any
 
 import onnx
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.calibration.agreement import Agreement, Reference
 from ioebss.calibration.cpu_graph import insert_qdq, nodes_in_float, quantise_for_cpu
 from ioebss.calibration.graph_parts import load_typed
@@ -125,4 +125,4 @@ def write_sensitivity(sensitivity: Sensitivity, path: Path) -> None:
         OutputError: it cannot be written.
     """
     text = json.dumps({"format": FORMAT, **asdict(sensitivity)}, indent=1) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    write_text_atomically(path, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ioebss.atomic import make_folder, write_atomically
+from ioebss.atomic import make_folder, write_atomically, write_text_atomically
 from ioebss.calibration.sensitivity import Sensitivity, write_sensitivity
 
 NAME = "sensitivity"
@@ -20,7 +20,7 @@ def write_report(sensitivity: Sensitivity, folder: Path) -> None:
     make_folder(folder)
     write_sensitivity(sensitivity, folder / f"{NAME}.json")
     text = markdown_table(sensitivity)
-    write_atomically(folder / f"{NAME}.md", lambda path: path.write_text(text, "utf-8"))
+    write_text_atomically(folder / f"{NAME}.md", text)
     plot_sensitivity(sensitivity, folder / f"{NAME}.png")
 
 

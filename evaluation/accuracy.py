@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.errors import UsageError
 from ioebss.evaluation import driver
 from ioebss.evaluation.candidates import INSTANCES, Candidate
@@ -113,7 +113,7 @@ def write_tables(out: Path, results: Mapping[str, MethodResult], title: str) -> 
         of_group = {name: summarise(parts_of[group]) for name, parts_of in groups.items()}
         parts += [f"Only {group}:", clicks_table(of_group), effort_table(of_group)]
     text = "\n\n".join(parts) + "\n"
-    write_atomically(out / "tables.md", lambda path: path.write_text(text, "utf-8"))
+    write_text_atomically(out / "tables.md", text)
     return text
 
 

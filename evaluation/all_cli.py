@@ -21,6 +21,7 @@ from ioebss.evaluation.everything import (
     Accuracies,
     write_document,
 )
+from ioebss.evaluation.failures import Failures
 from ioebss.evaluation.options import (
     add_jobs,
     add_methods,
@@ -106,8 +107,9 @@ def run(arguments: argparse.Namespace) -> None:
     # All are opened at once: a wrong name is said before hours of another list.
     datasets = {split: open_dataset(arguments.data, split) for split in splits}
     speed = learning = None
+    failures = Failures()
     if SPEED not in arguments.skip:
-        speed = prepare_speed(arguments, extent.speed, progress)
+        speed = prepare_speed(arguments, extent.speed, progress, failures)
     if CONVERGENCE not in arguments.skip:
         learning = prepare_convergence(arguments, QUICK_RECIPE if arguments.quick else [])
 
@@ -122,12 +124,14 @@ def run(arguments: argparse.Namespace) -> None:
     if learning is not None:
         parts[CONVERGENCE] = learning
     print(write_document(arguments.out, parts))
+    failures.raise_any()
 
 
 def prepare_speed(
-    arguments: argparse.Namespace, plan: SpeedPlan, progress: Progress
+    arguments: argparse.Namespace, plan: SpeedPlan, progress: Progress, failures: Failures
 ) -> Callable[[], str]:
     """What times the methods and returns Markdown; whatever would keep it from that is found now.
+    What fails later is told to `failures`.
 
     Raises:
         UsageError: a model does not take a size of the plan.
@@ -135,7 +139,8 @@ def prepare_speed(
     """
     photo = read_photo(SAMPLE)
     chosen = line_up(plan, candidates_of(arguments), photo, f"leave speed out: --skip {SPEED}")
-    return lambda: time_all(arguments.out / SPEED, plan, chosen, photo, {}, [], progress)
+    folder = arguments.out / SPEED
+    return lambda: time_all(folder, plan, chosen, photo, {}, [], progress, failures)
 
 
 def prepare_convergence(arguments: argparse.Namespace, overrides: list[str]) -> Callable[[], str]:

@@ -6,12 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.atomic import write_atomically
-from ioebss.clicks import BACKGROUND, FOREGROUND, Click
+from ioebss.clicks import Click
+from ioebss.drawing import (
+    MASK_COLOUR,
+    REFERENCE_COLOUR,
+    blend,
+    draw_clicks,
+    draw_outline,
+    fitted,
+)
 from ioebss.evaluation.instances import scene_of
 from ioebss.evaluation.protocol import Measurement, Method, masks_of
 from ioebss.overlap import iou
@@ -22,9 +29,7 @@ SHOWN = (1, 3, 5)  # clicks after which the mask is drawn
 EACH = 3  # cases of each kind
 TOLERANCE = 0.001  # between the IoU that was measured and that of the mask made again
 CELL = 400  # longer side of a drawn photo, in pixels
-TRUTH_COLOUR = (255, 210, 0)
-MASK_COLOUR = (30, 110, 255)
-CLICK_COLOURS = {FOREGROUND: (0, 200, 80), BACKGROUND: (230, 30, 30)}
+OPACITY = 0.5  # of a mask
 
 
 @dataclass(frozen=True)
@@ -123,22 +128,12 @@ def paint(
     Returns:
         uint8 (h, w, 3), RGB.
     """
-    scale = CELL / max(truth.shape)
-    size = (max(1, round(truth.shape[1] * scale)), max(1, round(truth.shape[0] * scale)))
-    picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    if mask is not None:
-        covered = _scaled(mask, size)
-        mixed = 0.5 * picture[covered] + 0.5 * np.array(MASK_COLOUR)
-        picture[covered] = mixed.astype(np.uint8)
-    outlines, _ = cv2.findContours(
-        _scaled(truth, size).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
-    )
-    cv2.drawContours(picture, outlines, -1, TRUTH_COLOUR, 1)
-    for click in clicks:
-        centre = (int((click.x + 0.5) * scale), int((click.y + 0.5) * scale))
-        cv2.circle(picture, centre, 5, (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(picture, centre, 4, CLICK_COLOURS[click.label], -1, cv2.LINE_AA)
-    return np.asarray(picture, np.uint8)
+    covered = np.zeros_like(truth) if mask is None else mask
+    picture, (outlined, tinted), scale = fitted(image, (truth, covered), CELL)
+    blend(picture, tinted, MASK_COLOUR, OPACITY)
+    draw_outline(picture, outlined, REFERENCE_COLOUR)
+    draw_clicks(picture, clicks, scale)
+    return picture
 
 
 def masks_along(
@@ -178,8 +173,3 @@ def _shown(measurement: Measurement) -> list[int]:
 
 def _score(measurement: Measurement) -> float:
     return float(np.mean([measurement.course.ious[k - 1] for k in _shown(measurement)]))
-
-
-def _scaled(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    area = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    return np.asarray(area > 0.5)

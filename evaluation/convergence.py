@@ -1,24 +1,19 @@
 """Convergence with and without Label Loss (table 4 and figure 5 of Wang et al. 2020): the same
 network, data and seeds, trained twice by `ioebss-train`'s own loop, validated as it goes.
-
-    python -m ioebss.evaluation.convergence --data DIR --out DIR
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ioebss.command import run_command
-from ioebss.errors import MissingExtraError, UsageError
+from ioebss.errors import UsageError
 from ioebss.evaluation.convergence_report import Curve, write_convergence
 from ioebss.progress import Progress
-from ioebss.trainer.datasets import described_data, open_dataset
+from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
-from ioebss.trainer.options import add_training_options, check_training_options
 
 if TYPE_CHECKING:
     from ioebss.trainer.recipe import Recipe
@@ -73,19 +68,20 @@ def run_convergence(
         raise UsageError(f"seeds {list(seeds)}: give at least one, and none twice")
     if not recipe.loss.label:
         raise UsageError(f"the recipe {recipe.name} has no Label Loss to leave out: loss.label = 0")
+    from ioebss.trainer.recorded_data import data_of_run
+
     progress = progress or Progress(quiet=True)
     folders = list(lists.folders)
     train, val = open_dataset(folders, lists.train), open_dataset(folders, lists.val)
-    described = described_data(folders, [(lists.train, train), (lists.val, val)])
+    described = [(lists.train, train), (lists.val, val)]
     curves: list[Curve] = []
     for seed in seeds:
         for kind in (WITH, WITHOUT):
             progress.say(f"{kind}, seed {seed}")
             run = out / f"{kind}-{seed}"
             mine = _recipe_of(recipe, kind, seed)
-            rows = _train(
-                mine, train, val, run, described, progress, device, workers, checkpoint_every
-            )
+            data = data_of_run(run, folders, described)
+            rows = _train(mine, train, val, run, data, progress, device, workers, checkpoint_every)
             curves.append(Curve(kind, seed, rows))
             write_convergence(out, curves)
     return curves
@@ -119,51 +115,3 @@ def _train(
         trainer.run()
     step = trainer.schedule.iterations_per_epoch
     return [row | {"iteration": row["epoch"] * step} for row in trainer.rows]
-
-
-def main() -> None:
-    """Entry point of `python -m`."""
-    parser = argparse.ArgumentParser(
-        "python -m ioebss.evaluation.convergence",
-        description="Train with and without Label Loss, the same seeds, and compare. Interrupted, "
-        "it goes on with the same command.",
-    )
-    add_convergence_options(parser)
-    run_command(parser, convergence_command)
-
-
-def add_convergence_options(parser: argparse.ArgumentParser) -> None:
-    """The options of the command, for `ioebss-bench` too."""
-    add_training_options(parser, RECIPE)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of results")
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", default=list(SEEDS), metavar="N", help="(0 1 2)"
-    )
-    parser.add_argument("--train-split", default="train", metavar="LIST", help="(%(default)s)")
-    parser.add_argument("--val-split", default="val", metavar="LIST", help="(%(default)s)")
-
-
-def convergence_command(arguments: argparse.Namespace) -> None:
-    """Runs the command; see `run_convergence`."""
-    check_training_options(arguments)
-    try:
-        from ioebss.trainer.recipe import load_recipe
-    except ImportError as error:
-        raise MissingExtraError(
-            f'training needs more than the runtime ({error}); pip install "ioebss[train]"'
-        ) from None
-    run_convergence(
-        load_recipe(arguments.recipe, arguments.overrides),
-        Lists(tuple(arguments.data), arguments.train_split, arguments.val_split),
-        arguments.out,
-        arguments.seeds,
-        Progress(),
-        arguments.device,
-        arguments.workers,
-        arguments.checkpoint_every,
-    )
-    print((arguments.out / "convergence.md").read_text("utf-8"), end="")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_atomically, write_text_atomically
 
 ROWS = 10  # of the table, evenly spread, the last iteration among them
 MEASURES = {
@@ -45,7 +45,7 @@ def write_convergence(out: Path, curves: Sequence[Curve]) -> None:
     """
     write_atomically(out / "convergence.csv", lambda path: _write_csv(path, curves))
     text = format_convergence(curves)
-    write_atomically(out / "convergence.md", lambda path: path.write_text(text, "utf-8"))
+    write_text_atomically(out / "convergence.md", text)
     write_atomically(out / "convergence.png", lambda path: _draw(path, curves))
 
 

@@ -21,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.command import run_command
 from ioebss.errors import BackendError
+from ioebss.evaluation.options import check_positive
 from ioebss.progress import Progress
 from ioebss.segmenter import BUNDLED
 
@@ -48,6 +49,7 @@ def main() -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
+    check_positive(arguments, "clicks", "starts", "threads")
     environment = os.environ | {"IOEBSS_ONNXRUNTIME": str(arguments.onnxruntime)}
     build, threads = arguments.build, arguments.threads
     clicks = {
@@ -63,7 +65,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     text = json.dumps(results, indent=2) + "\n"
     print(text, end="")
     if arguments.output is not None:
-        write_atomically(arguments.output, lambda path: path.write_text(text, "utf-8"))
+        write_text_atomically(arguments.output, text)
 
 
 def click_times(

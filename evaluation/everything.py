@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ioebss.atomic import make_folder, write_atomically
+from ioebss.atomic import make_folder, write_text_atomically
 from ioebss.evaluation.accuracy import draw_all, measure_accuracy, write_tables
 from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.driver import Job
@@ -161,16 +161,12 @@ def write_document(out: Path, parts: Mapping[str, Callable[[], str]]) -> str:
     make_folder(folder)
     text = _joined(folder)
     for name, part in parts.items():
-        _write(folder / f"{name}.md", part())
+        write_text_atomically(folder / f"{name}.md", part())
         text = _joined(folder)
-        _write(out / "results.md", text)
+        write_text_atomically(out / "results.md", text)
     return text
 
 
 def _joined(folder: Path) -> str:
     found = [path for kind in ORDER for path in sorted(folder.glob(f"{kind}*.md"))]
     return "\n".join(["# Results\n", *(path.read_text("utf-8") for path in found)])
-
-
-def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import make_folder, write_atomically
+from ioebss.atomic import make_folder, write_text_atomically
 from ioebss.command import run_command
 from ioebss.errors import BackendError, MissingExtraError, UsageError
 from ioebss.evaluation.gpu_rows import CLICK, NETWORK, Limits, Opener, Row, format_rows, measure
@@ -186,11 +186,11 @@ def write(folder: Path, where: dict[str, Any], rows: list[Row]) -> None:
     """
     table = where | {"rows": [row.as_json() for row in rows if row.values or row.reason]}
     text = json.dumps(table, indent=1) + "\n"
-    write_atomically(folder / "gpu-speed.json", lambda path: path.write_text(text, "utf-8"))
+    write_text_atomically(folder / "gpu-speed.json", text)
     gpu = where["gpu"]
     title = f"{gpu.get('name', gpu.get('reason'))}, driver {gpu.get('driver')}"
     page = f"{title}, {where['measured_at']}\n\n{format_rows(table['rows'])}"
-    write_atomically(folder / "gpu-speed.md", lambda path: path.write_text(page, "utf-8"))
+    write_text_atomically(folder / "gpu-speed.md", page)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.errors import DataError
 from ioebss.evaluation.instances import Instance
 from ioebss.evaluation.protocol import Measurement
@@ -76,4 +76,4 @@ def _write(path: Path, head: dict[str, Any], rows: Sequence[dict[str, Any]]) -> 
     top = json.dumps(head, indent=2).removesuffix("}").rstrip()
     lines = ",\n".join(f"    {json.dumps(row)}" for row in rows)
     text = f'{top},\n  "instances": [\n{lines}\n  ]\n}}\n'
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    write_text_atomically(path, text)

@@ -41,11 +41,22 @@ class Client:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, method: str, target: str, body: bytes = b"", kind: str = "") -> Reply:
-        """Sends a request and waits for its answer."""
-        reader = await self.send(method, target, body, kind)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = re.search(rb"\r\ncontent-length: (\d+)", head)
-        content = await reader.readexactly(int(length[1]) if length else 0)
+        """Sends a request and waits for its answer.
+
+        Raises:
+            BackendError: the service hung up.
+        """
+        try:
+            reader = await self.send(method, target, body, kind)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = re.search(rb"\r\ncontent-length: (\d+)", head)
+            content = await reader.readexactly(int(length[1]) if length else 0)
+        except (OSError, EOFError) as error:
+            why = error.strerror if isinstance(error, OSError) else "the connection was closed"
+            raise BackendError(
+                f"the service did not answer {method} {target}: {why}; it may have ended, and says "
+                "why above"
+            ) from None
         if b"\r\nconnection: close" in head:
             self.close()
         return Reply(int(head[9:12]), content)
@@ -108,6 +119,12 @@ def running_service(options: Sequence[str]) -> Iterator[int]:
             yield int(address[1])
         finally:
             process.terminate()
-            code = process.wait(END_SECONDS)
+            try:
+                code = process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise BackendError(
+                    f"ioebss-serve was killed: it did not end within {END_SECONDS} seconds"
+                ) from None
     if code:
         raise BackendError(f"ioebss-serve ended with {code}")

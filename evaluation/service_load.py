@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_text_atomically
 from ioebss.command import run_command
 from ioebss.errors import BackendError, UsageError
 from ioebss.evaluation.service_client import Client, running_service
@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> None:
     text = json.dumps({"format": 1, **provenance(command), **result}, indent=1) + "\n"
     print(text, end="")
     if arguments.out:
-        write_atomically(arguments.out, lambda path: path.write_text(text, "utf-8"))
+        write_text_atomically(arguments.out, text)
 
 
 def measure_load(
@@ -118,10 +118,11 @@ def measure_load(
     with Progress().task("rounds", ROUNDS) as advance:
         for _ in range(ROUNDS):
             bare += _bare(sessions, clicks, seconds / ROUNDS / 2)
-            one += asyncio.run(_load(port, photo, clicks, 1, seconds / ROUNDS / 2))
-            started = time.perf_counter()
-            many += asyncio.run(_load(port, photo, clicks, clients, seconds / ROUNDS))
-            spent += time.perf_counter() - started
+            found, _ = asyncio.run(load(port, photo, clicks, 1, seconds / ROUNDS / 2))
+            one += found
+            found, took = asyncio.run(load(port, photo, clicks, clients, seconds / ROUNDS))
+            many += found
+            spent += took
             advance()
     throughput = {"bare": 1e3 * len(bare) / sum(bare), "service": len(many) / spent}
     return {
@@ -153,20 +154,35 @@ def _bare(sessions: list[Any], clicks: list[tuple[int, int, int]], seconds: floa
     return times
 
 
-async def _load(
+async def load(
     port: int, photo: bytes, clicks: list[tuple[int, int, int]], clients: int, seconds: float
-) -> list[tuple[float, float]]:
-    """Milliseconds of each click as its client sees it, and those that its session took."""
-    end = time.perf_counter() + seconds
-    clickers = (_clicker(port, photo, clicks, end) for _ in range(clients))
-    return [times for found in await asyncio.gather(*clickers) for times in found]
+) -> tuple[list[tuple[float, float]], float]:
+    """Lets clients click, each on a session of its own.
+
+    Returns:
+        Milliseconds of each click as its client sees it, and those that its session took; and for
+        how many seconds they clicked. Opening the sessions is not in it, as it is not in the bare
+        network's time.
+
+    Raises:
+        BackendError: the service refused something, or ended.
+    """
+    everyone = [Client(port) for _ in range(clients)]
+    sessions = await asyncio.gather(*(client.open(photo) for client in everyone))
+    started = time.perf_counter()
+    pairs = zip(everyone, sessions, strict=True)
+    clickers = (_clicker(*pair, clicks, started + seconds) for pair in pairs)
+    found = [times for of_one in await asyncio.gather(*clickers) for times in of_one]
+    spent = time.perf_counter() - started
+    for client, session in zip(everyone, sessions, strict=True):
+        await client.ask("DELETE", session)
+        client.close()
+    return found, spent
 
 
 async def _clicker(
-    port: int, photo: bytes, clicks: list[tuple[int, int, int]], end: float
+    client: Client, session: str, clicks: list[tuple[int, int, int]], end: float
 ) -> list[tuple[float, float]]:
-    client = Client(port)
-    session = await client.open(photo)
     times = []
     for click in _forever(clicks):
         if click is None:
@@ -181,8 +197,6 @@ async def _clicker(
         times.append((1e3 * (finished - started), sum(stages.values()) - stages["queue"]))
         if finished > end:
             break
-    await client.ask("DELETE", session)
-    client.close()
     return times
 
 

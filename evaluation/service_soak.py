@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ioebss.errors import BackendError
 from ioebss.evaluation.service_client import Client
 from ioebss.image_files import decode_photo
 from ioebss.progress import Progress
@@ -37,19 +38,25 @@ async def soak(photo: bytes, port: int, sessions: int, seconds: float) -> dict[s
     Returns:
         Statuses counted; the service's memory in MiB as it went, and the mean of its last third
         over that of the middle third.
+
+    Raises:
+        BackendError: the service ended.
     """
     statuses: collections.Counter[int] = collections.Counter()
     photos = _sizes(photo)
     end = time.monotonic() + seconds
     memory: list[float] = []
-    async with asyncio.TaskGroup() as group:
-        for number in range(sessions):
-            group.create_task(_visitors(port, photos, end, number, statuses))
-        with Progress().task("soak", LOOKS) as advance:
-            for _ in range(LOOKS):
-                await asyncio.sleep(seconds / LOOKS)
-                memory.append(await _resident(port))
-                advance(f"{memory[-1]:.0f} MiB")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(sessions):
+                group.create_task(_visitors(port, photos, end, number, statuses))
+            with Progress().task("soak", LOOKS) as advance:
+                for _ in range(LOOKS):
+                    await asyncio.sleep(seconds / LOOKS)
+                    memory.append(await _resident(port))
+                    advance(f"{memory[-1]:.0f} MiB")
+    except* BackendError as errors:
+        raise errors.exceptions[0] from None  # all say the same
     third = LOOKS // 3
     growth = np.mean(memory[-third:]) / np.mean(memory[third : 2 * third])
     return {

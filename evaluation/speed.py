@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ioebss.evaluation.failures import Failures
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
 from ioebss.evaluation.protocol import Method
 from ioebss.progress import Progress
@@ -79,6 +80,7 @@ def measure_clicks(
     repeats: int,
     budget: float,
     progress: Progress,
+    failures: Failures,
 ) -> tuple[dict[tuple[str, int], ClickTimes], dict[str, Times]]:
     """Times clicks of every subject, and runs of other systems' graphs, in turns.
 
@@ -89,20 +91,20 @@ def measure_clicks(
         budget: seconds for each subject. One that has used them up makes one later click at least
             in the session it is in, sits the other rounds out, and keeps the times of warming up
             if it has no others.
+        failures: is told which subject failed. What failed, now or before, makes no more clicks
+            and has no times.
 
     Returns:
         By subject, and by name of the graphs.
-
-    Raises:
-        IoebssError: whatever a method raises.
     """
     clicks = {key: ClickTimes() for key in subjects}
     graphs = {name: Times() for name in foreign}
     with progress.task("timing", repeats + 1) as advance:
         for repeat in range(repeats + 1):
             for key, subject in subjects.items():
-                if clicks[key].spent < budget:
-                    _one_session(subject, repeat, clicks[key], budget)
+                if _part(key) not in failures.reasons and clicks[key].spent < budget:
+                    with failures.noted(_part(key)):
+                        _one_session(subject, repeat, clicks[key], budget)
                     if repeat == 0 and clicks[key].spent < budget:
                         clicks[key] = ClickTimes(spent=clicks[key].spent)
             for name, times_of_graph in graphs.items():
@@ -110,7 +112,7 @@ def measure_clicks(
                 if repeat:
                     times_of_graph.values += milliseconds
             advance()
-    return clicks, graphs
+    return {k: times for k, times in clicks.items() if _part(k) not in failures.reasons}, graphs
 
 
 def measure_growth(
@@ -151,6 +153,11 @@ def timed_click(
     started = time.perf_counter()
     session.click(int(x * width), int(y * height), (number + 1) % 2)
     return 1e3 * (time.perf_counter() - started)
+
+
+def _part(key: tuple[str, int]) -> str:
+    name, side = key
+    return f"{name} at {side} pixels"
 
 
 def _one_session(subject: Subject, seed: int, times: ClickTimes, budget: float) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.atomic import make_folder, write_atomically
+from ioebss.atomic import make_folder, write_text_atomically
 from ioebss.clicks import MAX_CLICKS
 from ioebss.errors import UsageError
 from ioebss.evaluation.candidates import Candidate
+from ioebss.evaluation.failures import Failures
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
 from ioebss.evaluation.options import (
     add_methods,
@@ -27,7 +28,13 @@ from ioebss.evaluation.speed_plots import plot_curves, plot_planes
 from ioebss.evaluation.speed_run import measure_speed
 from ioebss.evaluation.speed_subjects import LineUp, SpeedPlan, line_up
 from ioebss.evaluation.speed_tables import format_speed
-from ioebss.evaluation.trade_off import Accuracy, matching, plot_trade_off, read_accuracies
+from ioebss.evaluation.trade_off import (
+    Accuracy,
+    belongs,
+    matching,
+    plot_trade_off,
+    read_accuracies,
+)
 from ioebss.image_files import MAX_PIXELS, read_photo
 from ioebss.progress import Progress
 from ioebss.segmenter import BUNDLED
@@ -38,6 +45,7 @@ DESCRIPTION = (
 )
 SAMPLE = BUNDLED.parent.parent / "samples" / "astronaut.jpg"
 PLAN = SpeedPlan()
+FORMAT = 3  # 2 said only whether a method zooms in
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +118,10 @@ def run(arguments: argparse.Namespace) -> None:
     for accuracy in accuracies:
         matching(accuracy, chosen.identities)
     foreign = {n: ForeignGraphs(paths, arguments.threads) for n, paths in arguments.beside}
-    print(time_all(arguments.out, plan, chosen, photo, foreign, accuracies, Progress()))
+    failures = Failures()
+    out, progress = arguments.out, Progress()
+    print(time_all(out, plan, chosen, photo, foreign, accuracies, progress, failures))
+    failures.raise_any()
 
 
 def time_all(
@@ -121,28 +132,31 @@ def time_all(
     foreign: dict[str, ForeignGraphs],
     accuracies: list[Accuracy],
     progress: Progress,
+    failures: Failures,
 ) -> str:
     """Measures a plan and writes `OUT/speed.json`, `OUT/speed.md` and the pictures, all of them
-    anew after each part: a failure costs what comes after it.
+    anew after each part: a run that is stopped keeps what it has.
 
     Args:
         chosen: what the plan comes to.
         photo: uint8 (H, W, 3).
         accuracies: drawn over time; each belongs to something in `chosen`.
+        failures: is told what failed; the rest is measured.
 
     Returns:
         The Markdown.
 
     Raises:
         OutputError: something cannot be written.
-        IoebssError: whatever a method raises.
+        IoebssError: whatever opening a method raises.
     """
     make_folder(out)
     for one in chosen.left_out:
         progress.say(f"{one['method']}, {one['side']} pixels, is left out: {one['reason']}")
     text = ""
-    for part in measure_speed(plan, chosen, photo, foreign, progress):
-        measured = {"format": 2, **typed(), "threads": chosen.options.threads, **part}
+    for part in measure_speed(plan, chosen, photo, foreign, progress, failures):
+        measured = {"format": FORMAT, **typed(), "threads": chosen.options.threads, **part}
+        measured["failures"] = dict(failures.reasons)
         text = format_speed(measured)
         _write(out, measured, text, accuracies)
     return text
@@ -150,15 +164,16 @@ def time_all(
 
 def _write(out: Path, measured: dict[str, Any], text: str, accuracies: list[Accuracy]) -> None:
     content = json.dumps(measured, indent=1) + "\n"
-    write_atomically(out / "speed.json", lambda path: path.write_text(content, "utf-8"))
-    write_atomically(out / "speed.md", lambda path: path.write_text(text, "utf-8"))
-    # What is not measured yet removes the picture that another run left.
+    write_text_atomically(out / "speed.json", content)
+    write_text_atomically(out / "speed.md", text)
+    # What is not measured, or not yet, removes the picture that another run left.
     of_photo = "longer side of the photo, pixels"
     plot_curves(out / "resolution.png", measured.get("resolution", {}), of_photo)
     plot_curves(out / "clicks.png", measured.get("growth", {}), "clicks on the photo")
     plot_planes(out / "planes.png", measured.get("planes", []))
-    if accuracies:
-        plot_trade_off(out / "trade-off.png", measured["clicks"], measured["graphs"], accuracies)
+    clicks = measured["clicks"]
+    timed = [a for a in accuracies if any(belongs(a, row) for row in clicks)]
+    plot_trade_off(out / "trade-off.png", clicks, measured["graphs"], timed)
 
 
 def _check(arguments: argparse.Namespace) -> tuple[SpeedPlan, list[Candidate]]:

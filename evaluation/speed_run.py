@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.evaluation.candidates import Candidate
+from ioebss.evaluation.failures import Failures
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
 from ioebss.evaluation.peak_memory import peak_memory
 from ioebss.evaluation.planes_speed import measure_planes
@@ -27,27 +28,33 @@ def measure_speed(
     photo: NDArray[np.uint8],
     foreign: Mapping[str, ForeignGraphs],
     progress: Progress,
+    failures: Failures,
 ) -> Iterator[dict[str, Any]]:
-    """Times everything in a plan.
+    """Times everything in a plan. A method that fails on photos of a size has no times there and is
+    not timed there again; all others are timed.
 
     Args:
         chosen: what the plan comes to.
         photo: uint8 (H, W, 3), scaled to every side.
         foreign: other systems' graphs, by name.
+        failures: is told what failed.
 
     Yields:
-        What is measured so far, ready for JSON, so that a failure later on does not cost it:
-        `flip` and `zoom` as asked for, `clicks` (a row for each method and side), `graphs` and
-        `left_out`; then also `memory_mib`, `resolution` (milliseconds by method), `growth`
-        (likewise), and at last `planes`.
+        What is measured so far, ready for JSON, so that a run that is stopped keeps it: `flip` and
+        `zoom` as asked for, `clicks` (a row for each method and side), `graphs` and `left_out`;
+        then also `memory_mib`, `resolution` (milliseconds by method), `growth` (likewise), and at
+        last `planes`.
 
     Raises:
-        IoebssError: whatever a method raises.
+        IoebssError: whatever opening a method raises.
     """
-    opened = {key: candidate.open() for key, candidate in chosen.table.items()}
+    methods = {candidate: candidate.open() for candidate in dict.fromkeys(chosen.table.values())}
+    opened = {key: methods[candidate] for key, candidate in chosen.table.items()}
     photos = {side: scaled(photo, side) for side in (*plan.sides, *plan.resolutions)}
     subjects = {key: Subject(method, photos[key[1]]) for key, method in opened.items()}
-    clicks, graphs = measure_clicks(subjects, foreign, plan.repeats, plan.budget, progress)
+    clicks, graphs = measure_clicks(
+        subjects, foreign, plan.repeats, plan.budget, progress, failures
+    )
     measured: dict[str, Any] = {
         "cpu_threads_of_opencv": cv2.getNumThreads(),
         "flip": chosen.options.flip,
@@ -63,12 +70,14 @@ def measure_speed(
     }
     yield measured
     candidates = {n: c for (n, side), c in chosen.table.items() if side == plan.middle}
-    measured = measured | {"memory_mib": _memory(candidates, photos, plan, progress)}
+    photo = photos[plan.middle]
+    measured = measured | {"memory_mib": _memory(candidates, photo, progress, failures)}
     yield measured
-    measured = measured | {"resolution": _against_resolution(plan, chosen, photos, progress)}
+    curves = _against_resolution(plan, chosen, methods, photos, progress, failures)
+    measured = measured | {"resolution": curves}
     yield measured
-    methods = {n: method for (n, side), method in opened.items() if side == plan.middle}
-    measured = measured | {"growth": _against_clicks(methods, photos, plan, progress)}
+    of_middle = {n: methods[candidate] for n, candidate in candidates.items()}
+    measured = measured | {"growth": _against_clicks(of_middle, photo, plan, progress, failures)}
     yield measured
     planes = measure_planes(plan.sides, plan.clicks, PLANES_REPEATS, progress)
     yield measured | {"planes": planes}
@@ -76,15 +85,16 @@ def measure_speed(
 
 def _memory(
     candidates: Mapping[str, Candidate],
-    photos: Mapping[int, NDArray[np.uint8]],
-    plan: SpeedPlan,
+    photo: NDArray[np.uint8],
     progress: Progress,
+    failures: Failures,
 ) -> dict[str, float | None]:
     memory = {}
     with progress.task("memory", len(candidates)) as advance:
         for name, candidate in candidates.items():
-            taken = peak_memory(candidate, photos[plan.middle])
-            memory[name] = None if taken is None else round(taken, 1)
+            with failures.noted(f"memory of {name}"):
+                taken = peak_memory(candidate, photo)
+                memory[name] = None if taken is None else round(taken, 1)
             advance(name)
     return memory
 
@@ -92,22 +102,25 @@ def _memory(
 def _against_resolution(
     plan: SpeedPlan,
     chosen: LineUp,
+    methods: Mapping[Candidate, Method],
     photos: Mapping[int, NDArray[np.uint8]],
     progress: Progress,
+    failures: Failures,
 ) -> dict[str, dict[int, float]]:
     """The median of later clicks; sides come in turns, and a method whose budget is used up at one
-    is not timed at larger ones."""
+    is not timed at larger ones. Of `methods` are those that are open already; others are opened for
+    one side at a time, since large inputs take much memory."""
     result: dict[str, dict[int, float]] = {}
     finished: set[str] = set()
     quiet = Progress(quiet=True)
     with progress.task("resolutions", len(plan.resolutions)) as advance:
         for side in plan.resolutions:
             left = {
-                (name, side): Subject(candidate.open(), photos[side])
+                (name, side): Subject(methods.get(candidate) or candidate.open(), photos[side])
                 for (name, of_side), candidate in chosen.curve.items()
                 if of_side == side and name not in finished
             }
-            times, _ = measure_clicks(left, {}, 1, plan.budget, quiet)
+            times, _ = measure_clicks(left, {}, 1, plan.budget, quiet, failures)
             for (name, _), taken in times.items():
                 result.setdefault(name, {})[side] = round(taken.later.median, 3)
                 if taken.spent >= plan.budget:
@@ -118,14 +131,16 @@ def _against_resolution(
 
 def _against_clicks(
     methods: Mapping[str, Method],
-    photos: Mapping[int, NDArray[np.uint8]],
+    photo: NDArray[np.uint8],
     plan: SpeedPlan,
     progress: Progress,
+    failures: Failures,
 ) -> dict[str, dict[int, float]]:
     result = {}
     with progress.task("clicks", len(methods)) as advance:
         for name, method in methods.items():
-            taken = measure_growth(method, photos[plan.middle], plan.clicks, plan.budget)
-            result[name] = {k: round(v, 3) for k, v in taken.items()}
+            with failures.noted(f"cost against clicks of {name}"):
+                taken = measure_growth(method, photo, plan.clicks, plan.budget)
+                result[name] = {k: round(v, 3) for k, v in taken.items()}
             advance(name)
     return result

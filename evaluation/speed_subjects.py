@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import cv2
@@ -150,7 +150,7 @@ def identity(method: Method) -> dict[str, Any]:
     return {
         "sha256": method.manifest.sha256,
         "size": method.size,
-        "zoom": method.zoom is not None,
+        "zoom": asdict(method.zoom) if method.zoom else None,
         "flip": method.flip,
         "backend": method.backend,
     }

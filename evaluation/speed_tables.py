@@ -11,7 +11,7 @@ from ioebss.evaluation.speed import STAGES
 from ioebss.evaluation.tables import NONE, markdown, source
 
 Row = Mapping[str, Any]
-USED_UP = f"`{NONE}`: left out, or not reached: the method had used up its seconds before."
+USED_UP = f"`{NONE}`: left out, failed, or not reached: its seconds were used up before."
 
 
 def format_speed(measured: Mapping[str, Any]) -> str:
@@ -19,6 +19,7 @@ def format_speed(measured: Mapping[str, Any]) -> str:
     `ioebss.evaluation.speed_run.measure_speed`."""
     parts = ["## Speed", _conditions(measured), _sides(measured["clicks"])]
     parts += [f"Left out: {_left_out(measured['left_out'])}"] if measured["left_out"] else []
+    parts += [f"Not measured: {_failures(measured)}"] if measured["failures"] else []
     parts += ["Where the time goes:", _stages(measured["clicks"])]
     if "memory_mib" in measured:
         parts += [_memory(measured["memory_mib"])]
@@ -48,6 +49,10 @@ def _conditions(measured: Mapping[str, Any]) -> str:
 
 def _left_out(rows: Sequence[Row]) -> str:
     return "; ".join(f"{r['method']} at {r['side']} pixels ({r['reason']})" for r in rows) + "."
+
+
+def _failures(measured: Mapping[str, Any]) -> str:
+    return "; ".join(f"{part} ({why})" for part, why in measured["failures"].items()) + "."
 
 
 def _sides(rows: Sequence[Row]) -> str:

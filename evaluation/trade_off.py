@@ -32,7 +32,7 @@ class Accuracy:
     path: Path
     sha256: str
     size: int
-    zoom: bool
+    zoom: dict[str, Any] | None
     flip: bool
     setting: dict[str, Any]
     instances: frozenset[tuple[str, int]]
@@ -75,7 +75,7 @@ def _read(path: Path) -> Accuracy:
             path,
             str(model["sha256"]),
             int(model["size"]),
-            bool(model.get("zoom")),
+            _zoom(model.get("zoom")),
             bool(model.get("flip")),
             {
                 "split": str(result["data"]["split"]),
@@ -88,6 +88,11 @@ def _read(path: Path) -> Accuracy:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DataError(f"{path} is not {RESULT}") from None
+
+
+def _zoom(value: Any) -> dict[str, Any] | None:
+    """The constants of zooming in; None is not zooming in."""
+    return {str(key): float(number) for key, number in value.items()} if value else None
 
 
 def _not_of_a_model(model: dict[str, Any]) -> str:
@@ -108,15 +113,18 @@ def plot_trade_off(
     """Draws mean IoU over the median time of a later click, on the first photo of each candidate.
 
     Args:
-        path: the picture to write.
+        path: the picture to write; without an accuracy it is not, and one of before is removed.
         rows: method, side, sha256, size, zoom, flip and later of `ioebss-bench speed`.
         graphs: other systems' times, drawn as lines.
-        accuracies: one for each candidate that is to be drawn, one at least, read together.
+        accuracies: one for each candidate that is to be drawn, read together.
 
     Raises:
         DataError: an accuracy belongs to no candidate.
         OutputError: the picture cannot be written.
     """
+    if not accuracies:
+        path.unlink(missing_ok=True)
+        return
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
@@ -153,16 +161,25 @@ def matching(accuracy: Accuracy, rows: Sequence[Mapping[str, Any]]) -> Mapping[s
     Raises:
         DataError: there is none.
     """
-    wanted = {key: getattr(accuracy, key) for key in ("sha256", "size", "zoom", "flip")}
     for row in rows:
-        if wanted.items() <= row.items():
+        if belongs(accuracy, row):
             return row
-    zoom, flip = ("with" if on else "without" for on in (accuracy.zoom, accuracy.flip))
+    zoom = "without zooming in"
+    if accuracy.zoom:
+        words = ", ".join(f"{key} {value}" for key, value in accuracy.zoom.items())
+        zoom = f"zooming in ({words})"
     raise DataError(
-        f"{accuracy.path} is of model {accuracy.sha256[:12]} at size {accuracy.size}, {zoom} "
-        f"zooming in, {flip} --flip, which is not timed: time it so by --methods NAME=FILE, "
-        f"--size{'' if accuracy.zoom else ', --no-zoom'}{', --flip' if accuracy.flip else ''}"
+        f"{accuracy.path} is of model {accuracy.sha256[:12]} at size {accuracy.size}, {zoom}, "
+        f"{'with' if accuracy.flip else 'without'} --flip, which is not timed: time it so by "
+        f"--methods NAME=FILE, --size{'' if accuracy.zoom else ', --no-zoom'}"
+        f"{', --flip' if accuracy.flip else ''}"
     )
+
+
+def belongs(accuracy: Accuracy, row: Mapping[str, Any]) -> bool:
+    """Whether an accuracy is of a candidate (sha256, size, zoom, flip) as it was run."""
+    wanted = {key: getattr(accuracy, key) for key in ("sha256", "size", "zoom", "flip")}
+    return wanted.items() <= row.items()
 
 
 def _model(point: tuple[Mapping[str, Any], Accuracy]) -> str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ioebss.calibration.measure import calibrated
-from ioebss.export.float32_model import float32_manifest
+from ioebss.export.float32_model import float32_manifest, in_lower_precision
 from ioebss.export.half_graph import to_half
 from ioebss.export.naming import check_model_output
 from ioebss.export.overflow import nodes_in_float
 from ioebss.export.proven import Draft, Terms, hand_over
 from ioebss.export.sample_scenes import SampleScenes
-from ioebss.manifest import Manifest, sha256_of
+from ioebss.manifest import Manifest
 from ioebss.progress import Progress
 
 REMEDY = "try --keep-fp32 for the first layers, or for those whose activations are largest"
@@ -63,15 +62,7 @@ def export_fp16(
             "in_half": in_half,
             "in_float": in_float,
         }
-        return replace(
-            manifest,
-            name=f"{manifest.name}-fp16",
-            precision="fp16",
-            sha256=sha256_of(graph),
-            metrics=[],
-            training={**manifest.training, "half": half},
-            command=terms.command,
-        )
+        return in_lower_precision(manifest, graph, "fp16", {"half": half}, terms.command)
 
     hand_over(model, [Draft(output, write, REMEDY)], terms, progress)
 

@@ -5,7 +5,7 @@ proven before anything is handed over.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from ioebss.calibration.cpu_graph import quantise_for_cpu
@@ -17,10 +17,10 @@ from ioebss.calibration.ranges import Ranges, read_ranges
 from ioebss.calibration.trt_graph import quantise_for_trt
 from ioebss.engine_files import TENSORRT
 from ioebss.errors import UsageError
-from ioebss.export.float32_model import float32_manifest
+from ioebss.export.float32_model import float32_manifest, in_lower_precision
 from ioebss.export.naming import check_model_output
 from ioebss.export.proven import Draft, Terms, hand_over
-from ioebss.manifest import Manifest, sha256_of
+from ioebss.manifest import Manifest
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
@@ -116,15 +116,8 @@ def export_int8(
                 "exclusion": excluded and asdict(excluded),
                 **asdict(census),
             }
-            return replace(
-                manifest,
-                name=f"{manifest.name}-int8",
-                precision="int8",
-                sha256=sha256_of(graph),
-                metrics=[],
-                training={**manifest.training, "quantisation": quantisation},
-                command=terms.command,
-            )
+            made = {"quantisation": quantisation}
+            return in_lower_precision(manifest, graph, "int8", made, terms.command)
 
         return Draft(output, write, REMEDY)
 

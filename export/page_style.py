@@ -61,7 +61,7 @@ svg .mark { fill: transparent; stroke: var(--failed); stroke-width: 2.5; }
 .key.reference::before { background: var(--reference); }
 .key.candidate::before { background: var(--candidate); }
 .key.drawn-reference::before { background: #ffd200; }
-.key.drawn-candidate::before { background: #1e6eff; }
+.key.drawn-candidate::before { background: #1e90ff; }
 .key.drawn-other::before { background: #eb1ea0; opacity: .6; }
 .key.drawn-on::before, .key.drawn-off::before { width: .8em; height: .8em; border-radius: 50%;
   border: 1.5px solid #fff; outline: 1px solid var(--rule); vertical-align: -.05em; }

@@ -58,6 +58,11 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     write_together([(path, write)])
 
 
+def write_text_atomically(path: Path, text: str) -> None:
+    """As `write_atomically`, for a text in UTF-8."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+
+
 def write_together(files: Iterable[tuple[Path, Callable[[Path], object]]]) -> None:
     """As `write_atomically`, for several files: none is renamed into place before all are filled.
     They are renamed in the order given.

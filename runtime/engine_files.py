@@ -5,7 +5,6 @@ says what it was built for. Together they are a complete model: the ONNX file is
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -13,10 +12,17 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
 from ioebss.errors import EngineMismatchError, ModelError
 from ioebss.json_files import read_json_object, strict_json
-from ioebss.json_rules import check_format, check_values, is_object, is_sha256, is_text, whole
+from ioebss.json_rules import (
+    check_format,
+    check_values,
+    is_object,
+    is_sha256,
+    is_text,
+    whole,
+    write_checked,
+)
 from ioebss.manifest import (
     MAX_MANIFEST_BYTES,
     MAX_SIDE,
@@ -135,13 +141,7 @@ def write_engine_manifest(manifest: EngineManifest, engine: Path) -> None:
         ModelError: it would not be read again: a value is out of range or not a finite number.
         OutputError: the file cannot be written.
     """
-    path = engine_manifest_path(engine)
-    try:
-        text = json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
-    except ValueError as error:
-        raise ModelError(f"{path} cannot be written: {error}") from None
-    _validated(json.loads(text), path)
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    write_checked(asdict(manifest), engine_manifest_path(engine), _validated)
 
 
 def read_engine_manifest(engine: Path) -> EngineManifest:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from ioebss.atomic import write_text_atomically
 from ioebss.errors import ModelError
 
 Check = Callable[[Any], bool]
@@ -68,6 +70,26 @@ def check_values(
     for key, check, expected in rules:
         if key in table and not check(table[key]):
             raise ModelError(f"{path}: {key} is {_shown(table[key])}; expected {expected}")
+
+
+def write_checked(
+    table: dict[str, Any], path: Path, read: Callable[[dict[str, Any], Path], object]
+) -> None:
+    """Writes an object as JSON, if it would be read again.
+
+    Args:
+        read: raises `ModelError` where the object, as JSON holds it, breaks a rule.
+
+    Raises:
+        ModelError: see `read`; or a value is no finite number.
+        OutputError: the file cannot be written.
+    """
+    try:
+        text = json.dumps(table, indent=2, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be written: {error}") from None
+    read(json.loads(text), path)
+    write_text_atomically(path, text)
 
 
 def _shown(value: Any) -> str:

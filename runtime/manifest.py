@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import write_atomically
 from ioebss.click_planes import DISCS, KINDS
 from ioebss.errors import ModelError, UsageError
 from ioebss.json_files import read_json_object, strict_json
@@ -19,6 +17,7 @@ from ioebss.json_rules import (
     is_sha256,
     is_text,
     whole,
+    write_checked,
 )
 from ioebss.windows import Zoom
 
@@ -114,13 +113,7 @@ def write_manifest(manifest: Manifest, model: Path) -> None:
         ModelError: it would not be read again: a value is out of range or not a finite number.
         OutputError: the file cannot be written.
     """
-    path = manifest_path(model)
-    try:
-        text = json.dumps(asdict(manifest), indent=2, allow_nan=False) + "\n"
-    except ValueError as error:
-        raise ModelError(f"{path} cannot be written: {error}") from None
-    manifest_from(json.loads(text), path)
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    write_checked(asdict(manifest), manifest_path(model), manifest_from)
 
 
 def check_model_file(model: Path) -> None:
@@ -144,10 +137,7 @@ def read_manifest(model: Path) -> Manifest:
     Raises:
         ModelError: missing, not JSON, a newer format, a key missing or of the wrong type or range.
     """
-    if model.is_dir():
-        check_model_file(model)
-    path = manifest_path(model)
-    if not path.is_file():
+    if model.is_dir() or not (path := manifest_path(model)).is_file():
         check_model_file(model)
         raise ModelError(
             f"{model} has no manifest: {path.name} must lie beside it "

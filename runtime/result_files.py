@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ioebss import rle
 from ioebss.atomic import write_atomically
-from ioebss.clicks import FOREGROUND, Click, as_table
+from ioebss.clicks import Click, as_table
+from ioebss.drawing import MASK_COLOUR, blend, draw_clicks, draw_outline
 from ioebss.errors import UsageError
 
 FORMATS = ("mask", "cutout", "overlay", "json")
-TINT = (30, 144, 255)  # red, green, blue of the mask in an overlay
-OPACITY = 0.45
-CLICK_COLOURS = {FOREGROUND: (46, 204, 64), 1 - FOREGROUND: (255, 65, 54)}
+OPACITY = 0.45  # of the mask in an overlay
 
 
 def default_path(photo: Path, kind: str) -> Path:
@@ -116,16 +114,8 @@ def overlay(
         uint8 (H, W, 3).
     """
     picture = photo.copy()
-    levels = np.arange(256)
-    for channel, colour in enumerate(TINT):  # by table and by channel: large photos need no copies
-        tinted = np.rint(levels * (1 - OPACITY) + colour * OPACITY).astype(np.uint8)
-        np.copyto(picture[..., channel], tinted[photo[..., channel]], where=mask)
-    height, width = mask.shape
-    unit = max(1, round(max(height, width) / 400))
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(picture, contours, -1, (255, 255, 255), unit)
-    for click in clicks:
-        centre = (click.x, click.y)
-        cv2.circle(picture, centre, 5 * unit, (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(picture, centre, 4 * unit, CLICK_COLOURS[click.label], -1, cv2.LINE_AA)
+    blend(picture, mask, MASK_COLOUR, OPACITY)
+    unit = max(1, round(max(mask.shape) / 400))
+    draw_outline(picture, mask, (255, 255, 255), unit)
+    draw_clicks(picture, clicks, unit=unit)
     return picture

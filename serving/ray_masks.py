@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ioebss.atomic import TEMPORARY, make_folder, write_atomically
+from ioebss.atomic import TEMPORARY, make_folder, write_text_atomically
 from ioebss.command import run_command
 from ioebss.errors import IoebssError, MissingExtraError, OutputError, UsageError
 from ioebss.image_files import read_mask, read_photo
@@ -299,7 +299,7 @@ def _claim(job: Job) -> None:
         if former != decisive:
             raise UsageError(f"{output} holds results of another model or format; choose another")
     text = json.dumps(decisive, indent=2) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+    write_text_atomically(path, text)
     for folder, _, names in os.walk(output):
         for name in names:
             if name.startswith(TEMPORARY):  # of a worker that was killed while it wrote

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ioebss.atomic import TEMPORARY, write_atomically
+from ioebss.atomic import TEMPORARY, write_atomically, write_text_atomically
 from ioebss.errors import ModelError, OutputError
 from ioebss.json_files import read_json_object
 
@@ -45,7 +45,7 @@ def save(
     except SafetensorError as error:  # no OSError, though it be a full disk
         raise OutputError(f"{folder / name} cannot be written: {error}") from None
     text = json.dumps({"format": FORMAT, "step": step, "file": name, **state}, indent=1)
-    write_atomically(folder / f"{kind}.json", lambda path: path.write_text(text + "\n", "utf-8"))
+    write_text_atomically(folder / f"{kind}.json", text + "\n")
     abandoned = folder.glob(f"{TEMPORARY}{kind}-*")  # by a process that was killed
     for old in (*folder.glob(f"{kind}-*.safetensors"), *abandoned):
         if old.name != name:

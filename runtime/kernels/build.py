@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ioebss.atomic import write_atomically
+from ioebss.atomic import write_atomically, write_text_atomically
 from ioebss.command import run_command
 from ioebss.errors import BackendError, MissingExtraError
 from ioebss.kernels import FATBIN, FOLDER, RECORD
@@ -92,7 +92,7 @@ def _build(arguments: argparse.Namespace) -> None:
     }
     write_atomically(FATBIN, lambda path: path.write_bytes(code))
     text = json.dumps(table, indent=2) + "\n"
-    write_atomically(RECORD, lambda path: path.write_text(text, "utf-8"))
+    write_text_atomically(RECORD, text)
     print(f"{FATBIN}: {len(code)} bytes, {', '.join(table['images'])}")
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from ioebss.calibration.measure import calibrated
 from ioebss.calibration.samples import PER_PHOTO, network_inputs
 from ioebss.progress import Progress
 from ioebss.trainer.datasets import open_dataset
+from ioebss.trainer.datasets.scene import Scene
 from ioebss.windows import Zoom
 
 QUIET = Progress(quiet=True)
@@ -15,7 +18,7 @@ QUIET = Progress(quiet=True)
 
 def inputs_of(model: Path, data: Path, seed: int = 0, one_shape: bool = False) -> list[np.ndarray]:
     dataset = open_dataset([data], "train")
-    return list(network_inputs(model, dataset, 4, seed, one_shape, QUIET))
+    return list(chain.from_iterable(network_inputs(model, dataset, 4, seed, one_shape, QUIET)))
 
 
 def test_inputs_are_what_sessions_feed(make_model: Callable[..., Path], ellipses: Path) -> None:
@@ -47,3 +50,24 @@ def test_one_shape(make_model: Callable[..., Path], ellipses: Path) -> None:
     model = make_model(zoom=Zoom(min_side=32))
     shapes = {x.shape for x in inputs_of(model, ellipses, one_shape=True)}
     assert shapes == {(1, 6, 128, 128)}
+
+
+class EveryOtherEmpty:
+    """Five photos; the second and the fourth have no object, the last one has a crumb."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def scene(self, index: int) -> Scene:
+        labels = np.zeros((64, 64), np.uint8)
+        if index in (0, 2):
+            labels[16:48, 16:48] = 1
+        labels[:5, :5] = index == 4
+        return Scene(str(index), np.full((64, 64, 3), 9, np.uint8), labels)
+
+
+def test_photos_without_an_object_are_not_counted(make_model: Callable[..., Path]) -> None:
+    model, described = make_model(), {"data": ["mine"]}
+    ranges = calibrated(model, EveryOtherEmpty(), QUIET, photos=5, **described)
+    inputs = list(chain.from_iterable(network_inputs(model, EveryOtherEmpty(), 5, 0, False, QUIET)))
+    assert ranges.samples == {"inputs": len(inputs), "photos": 2, "seed": 0, "data": ["mine"]}

@@ -38,3 +38,8 @@ def test_a_build_that_is_not_there(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "does not run" in result.stderr and "Traceback" not in result.stderr
     assert not (tmp_path / "x").exists()
+    for option in ("--clicks", "--starts", "--threads"):
+        result = subprocess.run(
+            [*command, option, "0"], capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 2 and f"{option} 0: it must be 1 or more" in result.stderr

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from ioebss.errors import UsageError
+from ioebss.evaluation.cli import main
 from ioebss.evaluation.convergence import Lists, run_convergence
 from ioebss.evaluation.convergence_report import Curve, format_convergence, write_convergence
 from ioebss.trainer.recipe import load_recipe
@@ -39,7 +40,8 @@ def command(ellipses: Path) -> list[str]:
     files = ["--data", str(ellipses), "--seeds", "7", "--device", "cpu"]
     options = ["--workers", "0", "--checkpoint-every", "0"]
     overrides = [word for key in TINY for word in ("--set", key)]
-    return [sys.executable, "-m", "ioebss.evaluation.convergence", *files, *options, *overrides]
+    program = str(Path(sys.executable).with_name("ioebss-bench"))
+    return [program, "convergence", *files, *options, *overrides]
 
 
 def run(command: list[str], out: Path) -> subprocess.CompletedProcess[str]:
@@ -155,6 +157,15 @@ def test_mistakes(
     with pytest.raises(UsageError, match=message):
         run_convergence(recipe, Lists((ellipses,)), tmp_path / "out", seeds)
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_without_matplotlib_are_refused_before_training(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["ioebss-bench", "convergence", "--data", ".", "--out", "out"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 1
+    assert 'pip install "ioebss[bench]"' in capsys.readouterr().err
 
 
 def test_a_mistake_on_the_command_line(tmp_path: Path, command: list[str]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ioebss.errors import BackendError
 from ioebss.evaluation import everything
 from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.cli import main
@@ -98,6 +99,21 @@ def test_threads_are_those_typed(
     assert accuracy["model"]["threads"] == of_accuracy
     speed = json.loads((tmp_path / "out" / "speed" / "speed.json").read_text())
     assert speed["threads"] == of_speed
+
+
+def test_what_could_not_be_timed_is_named_at_the_end(bench, monkeypatch, tmp_path, capsys) -> None:
+    def fail(*_: object) -> None:
+        raise BackendError("no memory left")
+
+    monkeypatch.setattr("ioebss.evaluation.all_cli.QUICK", SMALL)
+    monkeypatch.setattr("ioebss.evaluation.speed_run.peak_memory", fail)
+    with pytest.raises(SystemExit) as stop:
+        bench("--skip", "convergence", "--skip", "accuracy")
+    assert stop.value.code == 1
+    assert "memory of tiny 32: no memory left" in capsys.readouterr().err
+    text = (tmp_path / "out" / "results.md").read_text()
+    assert "Not measured: memory of tiny 32 (no memory left)" in text
+    assert "Click planes alone" in text
 
 
 def test_a_document_that_is_stopped_keeps_what_it_has(tmp_path) -> None:

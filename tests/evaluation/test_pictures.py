@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from ioebss.clicks import Click
+from ioebss.drawing import CLICK_COLOURS, MASK_COLOUR, REFERENCE_COLOUR
 from ioebss.evaluation.case_grid import (
     CELL,
-    CLICK_COLOURS,
-    MASK_COLOUR,
-    TRUTH_COLOUR,
     choose_cases,
     draw_cases,
     paint,
@@ -59,9 +57,9 @@ def test_mask_outline_and_clicks_are_painted_in_place() -> None:
     assert picture.shape == (CELL // 2, CELL, 3)
     assert tuple(picture[81, 81]) == CLICK_COLOURS[1]
     assert tuple(picture[161, 361]) == CLICK_COLOURS[0]
-    assert tuple(picture[40, 80]) == TRUTH_COLOUR
+    assert tuple(picture[40, 80]) == REFERENCE_COLOUR
     assert tuple(picture[60, 60]) == (90, 90, 90)  # inside the truth, outside the mask
-    blended = (0.5 * 90 + 0.5 * np.array(MASK_COLOUR)).astype(int)
+    blended = np.rint(0.5 * 90 + 0.5 * np.array(MASK_COLOUR)).astype(int)
     assert tuple(picture[80, 260]) == tuple(blended)
     assert tuple(picture[10, 10]) == (90, 90, 90)
     assert (image == 90).all()  # the photo itself is left alone

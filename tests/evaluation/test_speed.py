@@ -18,6 +18,7 @@ from ioebss.engine_files import EngineManifest, Profile, write_engine_manifest
 from ioebss.errors import BackendError, DataError, EngineMismatchError, ModelError
 from ioebss.evaluation.candidates import Candidate
 from ioebss.evaluation.cli import main
+from ioebss.evaluation.failures import Failures
 from ioebss.evaluation.foreign_graphs import ForeignGraphs
 from ioebss.evaluation.methods.timing import Timing
 from ioebss.evaluation.planes_speed import opencv_distances, random_points
@@ -33,7 +34,7 @@ from ioebss.evaluation.speed_plots import plot_curves
 from ioebss.evaluation.speed_subjects import WHOLE, SpeedPlan, line_up, variants
 from ioebss.evaluation.speed_tables import format_speed
 from ioebss.evaluation.tables import source
-from ioebss.evaluation.trade_off import read_accuracies
+from ioebss.evaluation.trade_off import matching, read_accuracies
 from ioebss.manifest import read_manifest, sha256_of
 from ioebss.progress import Progress
 from ioebss.windows import Zoom
@@ -63,7 +64,7 @@ def test_methods_take_turns_and_the_first_round_only_warms_up(make_model: MakeMo
     photos = {64: np.zeros((40, 64, 3), np.uint8), 90: np.zeros((80, 90, 3), np.uint8)}
     subjects = {(n, side): Subject(segmenters[n], photos[side]) for n in "ab" for side in photos}
     graph = ForeignGraphs([make_model(side=32)], 1)
-    clicks, graphs = measure_clicks(subjects, {"other": graph}, 3, 60, QUIET)
+    clicks, graphs = measure_clicks(subjects, {"other": graph}, 3, 60, QUIET, Failures())
     assert list(clicks) == [(n, side) for n in "ab" for side in photos]
     for times in clicks.values():
         assert len(times.first.values) == 3
@@ -91,7 +92,7 @@ class Slow:
 
 def test_a_slow_method_keeps_what_its_budget_allowed() -> None:
     subject = Subject(Slow(), np.zeros((8, 8, 3), np.uint8))
-    clicks, _ = measure_clicks({("slow", 8): subject}, {}, 50, 0.1, QUIET)
+    clicks, _ = measure_clicks({("slow", 8): subject}, {}, 50, 0.1, QUIET, Failures())
     assert len(clicks["slow", 8].first.values) == len(clicks["slow", 8].later.values) == 1
     assert set(clicks["slow", 8].as_json()) == {"first", "later"}
     grown = measure_growth(subject.method, subject.photo, (1, 3, 1000), 0.4)
@@ -132,7 +133,7 @@ def test_stages_of_methods_without_a_network_are_told() -> None:
             return self.mask
 
     subject = Subject(Timed(), np.zeros((8, 8, 3), np.uint8))
-    clicks, _ = measure_clicks({("timed", 8): subject}, {}, 1, 60, QUIET)
+    clicks, _ = measure_clicks({("timed", 8): subject}, {}, 1, 60, QUIET, Failures())
     found = {stage: times.median for stage, times in clicks["timed", 8].stages.items()}
     assert found == {"prepare": 1.0, "input": 2.0, "network": 3.0, "mask": 4.0}
 
@@ -250,7 +251,11 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
         (("--accuracy", "flip.json"), 1, "without zooming in, with --flip, which is not timed"),
         (("--accuracy", "flip.json"), 1, "--methods NAME=FILE, --size, --no-zoom, --flip"),
         (("--accuracy", "accuracy.json", "--flip"), 1, "without --flip, which is not timed"),
-        (("--accuracy", "zoom.json"), 1, "at size 64, with zooming in, without --flip, which"),
+        (
+            ("--accuracy", "zoom.json"),
+            1,
+            "64, zooming in (margin 1.4), without --flip, which",
+        ),
         (("--accuracy", "cut.json"), 1, "a graph cut refined"),
         (("--accuracy", "run.json"), 1, "of a training run, not of its export"),
         (("--accuracy", "watershed.json"), 1, "is of watershed, which is no model of this"),
@@ -303,7 +308,8 @@ def test_a_model_of_a_fixed_size_is_timed_at_it(bench, make_model, tmp_path: Pat
     model = make_model(side=32, zoom=Zoom(1.5, 1.1, 30, 0.6))
     bench(model)
     rows = [(r["method"], r["size"], r["zoom"]) for r in speed_json(tmp_path)["clicks"]]
-    assert rows == [("discs", 32, True), ("discs, whole photo", 32, False)]
+    constants = {"margin": 1.5, "keep": 1.1, "min_side": 30, "first": 0.6}
+    assert rows == [("discs", 32, constants), ("discs, whole photo", 32, None)]
     assert speed_json(tmp_path)["resolution"]["discs, whole photo"].keys() == {"32", "64"}
 
 
@@ -325,25 +331,90 @@ def test_flip_and_zoom_are_told(bench, make_model, tmp_path: Path, monkeypatch) 
     assert "do not zoom in (`--no-zoom`), with the mirrored input averaged in (`--flip`)." in text
     assert (speed_json(tmp_path)["flip"], speed_json(tmp_path)["zoom"]) == (True, False)
     assert (tmp_path / "out" / "trade-off.png").stat().st_size > 5000
+    bench(model)
+    assert not (tmp_path / "out" / "trade-off.png").exists(), "the picture of another run"
 
 
-def test_a_failure_in_a_curve_keeps_the_table(bench, make_model, tmp_path, monkeypatch) -> None:
+def test_an_accuracy_belongs_to_one_way_of_zooming_in(make_model, tmp_path: Path) -> None:
+    model = make_model(recommended_sizes=(64,))
+    write_accuracies(tmp_path, model)
+    (accuracy,) = read_accuracies([tmp_path / "zoom.json"])
+    row = {"sha256": read_manifest(model).sha256, "size": 64, "flip": False}
+    rows = [row | {"zoom": zoom} for zoom in (None, {"margin": 1.5}, {"margin": 1.4})]
+    assert matching(accuracy, rows) is rows[2]
+    with pytest.raises(DataError, match=r"zooming in \(margin 1\.4\), .* is not timed"):
+        matching(accuracy, rows[:2])
+
+
+class Failing(Slow):
+    """A method that fails at its k-th click, counted over all photos."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.made = number, 0
+
+    def click(self, x: float, y: float, label: int = 1) -> np.ndarray:
+        self.made += 1
+        if self.made == self.number:
+            raise BackendError("no memory left")
+        assert self.made < self.number, "it is not asked again"
+        return np.zeros((8, 8), bool)
+
+
+def test_a_method_that_fails_has_no_times_and_the_others_have() -> None:
+    photo = np.zeros((8, 8, 3), np.uint8)
+    in_second_round = Failing(LATER_CLICKS + 3)
+    well = Failing(1000)
+    subjects = {("ill", 8): Subject(in_second_round, photo), ("well", 8): Subject(well, photo)}
+    failures = Failures()
+    clicks, _ = measure_clicks(subjects, {}, 3, 60, QUIET, failures)
+    assert list(clicks) == [("well", 8)]
+    assert len(clicks["well", 8].first.values) == 3
+    assert failures.reasons == {"ill at 8 pixels": "no memory left"}
+    clicks, _ = measure_clicks(subjects, {}, 1, 60, QUIET, failures)  # nor is it asked later
+    assert list(clicks) == [("well", 8)]
+    with pytest.raises(BackendError, match="the rest is: ill at 8 pixels: no memory left"):
+        failures.raise_any()
+
+
+def test_a_failure_in_a_curve_costs_that_curve_alone(
+    bench, make_model, tmp_path, monkeypatch, capsys
+) -> None:
     def fail(*_: object) -> None:
         raise BackendError("no memory left")
 
     model = make_model(recommended_sizes=(64,))
     bench(model)
     assert (tmp_path / "out" / "clicks.png").exists()
+    assert speed_json(tmp_path)["failures"] == {}
     monkeypatch.setattr("ioebss.evaluation.speed_run.measure_growth", fail)
     with pytest.raises(SystemExit) as stop:
         bench(model)
     assert stop.value.code == 1
-    assert speed_json(tmp_path).keys() >= {"clicks", "memory_mib", "resolution"}
-    assert "growth" not in speed_json(tmp_path)
+    said = capsys.readouterr()
+    part = "cost against clicks of discs"
+    assert f"error: not measured, the rest is: {part}: no memory left" in said.err
+    assert "Click planes alone:" in said.out
+    assert speed_json(tmp_path).keys() >= {"clicks", "memory_mib", "resolution", "planes"}
+    assert speed_json(tmp_path)["growth"] == {}
+    assert speed_json(tmp_path)["failures"][part] == "no memory left"
     text = (tmp_path / "out" / "speed.md").read_text()
-    assert "| discs | " in text and "Cost against clicks" not in text
+    assert "| discs | " in text and f"Not measured: {part} (no memory left)" in text
     assert (tmp_path / "out" / "resolution.png").exists()
     assert not (tmp_path / "out" / "clicks.png").exists(), "the picture of another run"
+
+
+def test_each_model_of_the_table_is_opened_once_to_be_timed(bench, make_model, monkeypatch) -> None:
+    opened: list[Candidate] = []
+    before = Candidate.open
+
+    def noted(candidate: Candidate):
+        opened.append(candidate)
+        return before(candidate)
+
+    monkeypatch.setattr(Candidate, "open", noted)
+    bench(make_model(recommended_sizes=(64,)), "--side", "32", "--size", "64")
+    # Once to see that it can be timed, once to be timed: on photos of two sides, and for the curve.
+    assert len(opened) == 2 and len(set(opened)) == 1
 
 
 class Limited(Segmenter):

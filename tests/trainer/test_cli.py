@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -140,15 +142,45 @@ def test_a_run_goes_on_with_the_lists_that_it_began_with(
     again = call("ioebss-train", *files, *once)
     assert again.returncode == 0 and "run has all its epochs (1); --set" in again.stderr
     assert "decoding" not in again.stderr and "resuming" not in again.stderr
-    began = "run holds a run on data, train (6 photos), val (2 photos); go on with the same --data"
+    lists = ", ".join(f"{name} ({', '.join(words)})" for name, words in listed(data).items())
+    began = f"run holds a run on data, {lists}; go on with the same --data"
     code, line = refused("--val-split", "train", said=True)
     assert code == 2 and began in line
     code, line = refused("--train-split", "train:2", said=True)
     assert code == 2 and began in line
     names = data / "ImageSets" / "Segmentation" / "train.txt"
-    names.write_text("".join(names.read_text().splitlines(keepends=True)[:5]))
-    code, line = refused(said=True)
-    assert code == 2 and began in line
+    known = names.read_text().split()
+    for other in (known[:5], [*known[:5], known[4]], known[::-1]):
+        names.write_text("\n".join(other))
+        code, line = refused(said=True)
+        assert code == 2 and began in line
+
+
+def listed(data: Path) -> dict[str, list[str]]:
+    """What is said of each list: how many photos, and the SHA-256 of their names."""
+    said = {}
+    for name in ("train", "val"):
+        names = (data / "ImageSets" / "Segmentation" / f"{name}.txt").read_text().split()
+        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+        said[name] = [f"{len(names)} photos", f"names {digest[:8]}"]
+    return said
+
+
+def test_a_run_from_before_there_were_digests_goes_on(
+    call: Callable[..., subprocess.CompletedProcess[str]], refused: Refused, tmp_path: Path
+) -> None:
+    recipe, data, run = (tmp_path / name for name in ("tiny.toml", "data", "run"))
+    files = ("--recipe", recipe, "--data", data, "--out", run, "--device", "cpu")
+    assert call("ioebss-train", *files, "--set", "optimisation.epochs=1").returncode == 0
+    state = json.loads((run / "checkpoint.json").read_text())
+    assert state["data"][1:] == [f"{k} ({', '.join(v)})" for k, v in listed(data).items()]
+    old = ["data", "train (6 photos)", "val (2 photos)"]
+    (run / "checkpoint.json").write_text(json.dumps(state | {"data": old}))
+    code, line = refused("--val-split", "train", said=True)
+    assert code == 2 and f"run holds a run on {', '.join(old)}; go on" in line
+    again = call("ioebss-train", *files)
+    assert again.returncode == 0 and "resuming at epoch 2" in again.stderr
+    assert json.loads((run / "checkpoint.json").read_text())["data"] == old
 
 
 @pytest.mark.parametrize(

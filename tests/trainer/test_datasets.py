@@ -203,6 +203,7 @@ def test_folder_without_splits_holds_every_tenth_photo_back(tmp_path: Path) -> N
     }
     assert names["val"] == ["00", "10", "20"]
     assert sorted(names["train"] + names["val"]) == names["all"]
+    assert {split: open_dataset([tmp_path], split).names for split in names} == names
     assert [len(open_dataset([tmp_path], split)) for split in names] == [18, 3, 21]
     with pytest.raises(DataError, match="splits that exist: all, train, val"):
         open_dataset([tmp_path], "dev")
@@ -257,7 +258,7 @@ def test_several_roots_are_joined_in_order(
     joined = open_dataset([voc, sbd, voc], "train")
     assert isinstance(joined, JoinedDataset) and len(joined) == 5
     names = [joined.scene(i).name for i in range(5)]
-    assert names == ["scene0", "scene1", "2008_1", "scene0", "scene1"]
+    assert names == ["scene0", "scene1", "2008_1", "scene0", "scene1"] == joined.names
 
 
 class Numbered:

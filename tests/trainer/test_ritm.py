@@ -27,7 +27,7 @@ def write(root: Path, photos: str, masks: str, mask: np.ndarray, suffix: str) ->
 
 def test_grabcut(tmp_path: Path) -> None:
     dataset = open_dataset([write(tmp_path, "data_GT", "boundary_GT", VALUES, ".bmp")], "test")
-    assert [dataset.scene(i).name for i in range(len(dataset))] == ["a", "b"]
+    assert [dataset.scene(i).name for i in range(len(dataset))] == ["a", "b"] == dataset.names
     labels = dataset.scene(1).labels
     assert (labels[1:4, 2:6] == 1).all() and (labels[4] == 255).all()
     assert labels.astype(int).sum() == 12 + 8 * 255  # 64 is background

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ioebss.trainer.datasets.coco import CocoDataset, coco_splits
 from ioebss.trainer.datasets.folder import FolderDataset, has_pair_of_folders, split_folders
 from ioebss.trainer.datasets.ritm import RitmDataset, ritm_layout
 from ioebss.trainer.datasets.sbd import SbdDataset
-from ioebss.trainer.datasets.scene import JoinedDataset, SceneDataset
+from ioebss.trainer.datasets.scene import JoinedDataset, ListedDataset
 from ioebss.trainer.datasets.voc import VocDataset
 
 # Where the layout may lie below the folder that is given: people name the top of what they
@@ -19,7 +20,7 @@ VOC_PLACES = (".", "VOC2012", "VOCdevkit/VOC2012")
 SBD_PLACES = (".", "dataset", "benchmark_RELEASE/dataset")
 
 
-def open_dataset(roots: list[Path], split: str) -> SceneDataset:
+def open_dataset(roots: list[Path], split: str) -> ListedDataset:
     """The data sets under some folders, joined, each by the layout it is recognised by.
 
     Args:
@@ -34,17 +35,29 @@ def open_dataset(roots: list[Path], split: str) -> SceneDataset:
     return parts[0] if len(parts) == 1 else JoinedDataset(parts)
 
 
-def described_data(roots: list[Path], lists: Sequence[tuple[str, SceneDataset]]) -> list[str]:
-    """What a run learns from, for its records: the folders' names, then its lists.
+def described_data(
+    roots: Sequence[Path], lists: Sequence[tuple[str, ListedDataset]], digests: bool = True
+) -> list[str]:
+    """What a run learns from, for its records: the folders' names, then its lists, each with the
+    number of its photos and a digest of their names in order.
 
     Args:
         lists: each with its name, those to learn from first, the one to validate on last.
+        digests: whether they are in it; versions before had none.
     """
-    counts = (f"{name} ({len(part)} photos)" for name, part in lists)
-    return [*(root.resolve().name for root in roots), *counts]
+    described = [
+        f"{name} ({len(part)} photos{f', names {_digest(part.names)}' if digests else ''})"
+        for name, part in lists
+    ]
+    return [*(root.resolve().name for root in roots), *described]
 
 
-def _open_one(root: Path, split: str) -> SceneDataset:
+def _digest(names: Sequence[str]) -> str:
+    """The first 8 hexadecimal digits of the SHA-256 of the names, a line each."""
+    return hashlib.sha256("\n".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _open_one(root: Path, split: str) -> ListedDataset:
     if not root.is_dir():
         raise DataError(f"{root} is not a folder")
     for place in VOC_PLACES:

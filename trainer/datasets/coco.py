@@ -60,6 +60,11 @@ class CocoDataset:
     def __len__(self) -> int:
         return len(self.photos)
 
+    @property
+    def names(self) -> list[str]:
+        """See `ListedDataset`."""
+        return [photo.name for photo in self.photos]
+
     def scene(self, index: int) -> Scene:
         """See `SceneDataset`."""
         photo = self.photos[index]

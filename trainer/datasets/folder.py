@@ -52,6 +52,11 @@ class FolderDataset:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @property
+    def names(self) -> list[str]:
+        """See `ListedDataset`."""
+        return [photo.stem for photo, _ in self.pairs]
+
     def scene(self, index: int) -> Scene:
         """See `SceneDataset`."""
         photo, mask = self.pairs[index]

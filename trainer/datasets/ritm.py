@@ -85,6 +85,11 @@ class RitmDataset:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @property
+    def names(self) -> list[str]:
+        """See `ListedDataset`."""
+        return [_stem(photo) for photo, _ in self.pairs]
+
     def scene(self, index: int) -> Scene:
         """See `SceneDataset`."""
         photo, mask = self.pairs[index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -61,6 +61,15 @@ class SceneDataset(Protocol):
         ...
 
 
+class ListedDataset(SceneDataset, Protocol):
+    """A data set that knows which photos it has without opening one."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the scenes, in order."""
+        ...
+
+
 def find_image(folder: Path, name: str) -> Path:
     """The photo `name` in a folder, whatever its format."""
     for suffix in (*SUFFIXES, *map(str.upper, SUFFIXES)):  # cameras write .JPG
@@ -108,12 +117,17 @@ class RepeatedDataset:
 class JoinedDataset:
     """Several data sets one after the other."""
 
-    def __init__(self, parts: list[SceneDataset]) -> None:
+    def __init__(self, parts: Sequence[ListedDataset]) -> None:
         self.parts = parts
         self.ends = np.cumsum([len(part) for part in parts])
 
     def __len__(self) -> int:
         return int(self.ends[-1])
+
+    @property
+    def names(self) -> list[str]:
+        """See `ListedDataset`."""
+        return [name for part in self.parts for name in part.names]
 
     def scene(self, index: int) -> Scene:
         """The scene at a position of the whole."""
