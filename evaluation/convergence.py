@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ioebss.errors import UsageError
 from ioebss.evaluation.convergence_report import Curve, write_convergence
 from ioebss.progress import Progress
-from ioebss.trainer.datasets import open_dataset
+from ioebss.trainer.datasets import described_data, open_dataset
 from ioebss.trainer.datasets.scene import SceneDataset
 
 if TYPE_CHECKING:
@@ -68,19 +68,17 @@ def run_convergence(
         raise UsageError(f"seeds {list(seeds)}: give at least one, and none twice")
     if not recipe.loss.label:
         raise UsageError(f"the recipe {recipe.name} has no Label Loss to leave out: loss.label = 0")
-    from ioebss.trainer.recorded_data import data_of_run
 
     progress = progress or Progress(quiet=True)
     folders = list(lists.folders)
     train, val = open_dataset(folders, lists.train), open_dataset(folders, lists.val)
-    described = [(lists.train, train), (lists.val, val)]
+    data = described_data(folders, [(lists.train, train), (lists.val, val)])
     curves: list[Curve] = []
     for seed in seeds:
         for kind in (WITH, WITHOUT):
             progress.say(f"{kind}, seed {seed}")
             run = out / f"{kind}-{seed}"
             mine = _recipe_of(recipe, kind, seed)
-            data = data_of_run(run, folders, described)
             rows = _train(mine, train, val, run, data, progress, device, workers, checkpoint_every)
             curves.append(Curve(kind, seed, rows))
             write_convergence(out, curves)

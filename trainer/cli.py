@@ -59,13 +59,12 @@ def _train(arguments: argparse.Namespace) -> None:
         from ioebss.trainer.distributed import world
         from ioebss.trainer.loop import Trainer
         from ioebss.trainer.recipe import load_recipe, without_label_loss
-        from ioebss.trainer.recorded_data import data_of_run
     except ImportError as error:
         raise MissingExtraError(
             f'training needs more than the runtime ({error}); pip install "ioebss[train]"'
         ) from None
     from ioebss.progress import Progress
-    from ioebss.trainer.datasets import open_dataset
+    from ioebss.trainer.datasets import described_data, open_dataset
     from ioebss.trainer.datasets.cache import cache_budget, cached
     from ioebss.trainer.datasets.scene import JoinedDataset, RepeatedDataset
 
@@ -93,7 +92,7 @@ def _train(arguments: argparse.Namespace) -> None:
                 arguments.out,
                 here,
                 progress,
-                data_of_run(arguments.out, arguments.data, described),
+                described_data(arguments.data, described),
                 arguments.checkpoint_every,
                 arguments.workers,
                 arguments.start,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -164,23 +163,6 @@ def listed(data: Path) -> dict[str, list[str]]:
         digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
         said[name] = [f"{len(names)} photos", f"names {digest[:8]}"]
     return said
-
-
-def test_a_run_from_before_there_were_digests_goes_on(
-    call: Callable[..., subprocess.CompletedProcess[str]], refused: Refused, tmp_path: Path
-) -> None:
-    recipe, data, run = (tmp_path / name for name in ("tiny.toml", "data", "run"))
-    files = ("--recipe", recipe, "--data", data, "--out", run, "--device", "cpu")
-    assert call("ioebss-train", *files, "--set", "optimisation.epochs=1").returncode == 0
-    state = json.loads((run / "checkpoint.json").read_text())
-    assert state["data"][1:] == [f"{k} ({', '.join(v)})" for k, v in listed(data).items()]
-    old = ["data", "train (6 photos)", "val (2 photos)"]
-    (run / "checkpoint.json").write_text(json.dumps(state | {"data": old}))
-    code, line = refused("--val-split", "train", said=True)
-    assert code == 2 and f"run holds a run on {', '.join(old)}; go on" in line
-    again = call("ioebss-train", *files)
-    assert again.returncode == 0 and "resuming at epoch 2" in again.stderr
-    assert json.loads((run / "checkpoint.json").read_text())["data"] == old
 
 
 @pytest.mark.parametrize(

@@ -35,19 +35,15 @@ def open_dataset(roots: list[Path], split: str) -> ListedDataset:
     return parts[0] if len(parts) == 1 else JoinedDataset(parts)
 
 
-def described_data(
-    roots: Sequence[Path], lists: Sequence[tuple[str, ListedDataset]], digests: bool = True
-) -> list[str]:
+def described_data(roots: Sequence[Path], lists: Sequence[tuple[str, ListedDataset]]) -> list[str]:
     """What a run learns from, for its records: the folders' names, then its lists, each with the
     number of its photos and a digest of their names in order.
 
     Args:
         lists: each with its name, those to learn from first, the one to validate on last.
-        digests: whether they are in it; versions before had none.
     """
     described = [
-        f"{name} ({len(part)} photos{f', names {_digest(part.names)}' if digests else ''})"
-        for name, part in lists
+        f"{name} ({len(part)} photos, names {_digest(part.names)})" for name, part in lists
     ]
     return [*(root.resolve().name for root in roots), *described]
 
