@@ -20,6 +20,7 @@ from ioebss.json_rules import (
     is_text,
     whole,
 )
+from ioebss.regular_files import check_regular
 from ioebss.windows import Zoom
 
 FORMAT = 1
@@ -127,13 +128,14 @@ def check_model_file(model: Path) -> None:
     """Refuses what is no file at all, in words for the mistakes that people make.
 
     Raises:
-        ModelError: it does not exist, or is a folder, such as that of a training run.
+        ModelError: it does not exist, or is a folder, such as that of a training run, or a pipe.
     """
     if model.is_dir():
         raise ModelError(
             f"{model} is a folder, not a model file; of a run of ioebss-train, "
             "ioebss-export makes one"
         )
+    check_regular(model, ModelError, "a model file")
     if not model.is_file():
         raise ModelError(f"{model} does not exist: no such model file")
 
@@ -147,7 +149,7 @@ def read_manifest(model: Path) -> Manifest:
     if model.is_dir():
         check_model_file(model)
     path = manifest_path(model)
-    if not path.is_file():
+    if not path.exists():
         check_model_file(model)
         raise ModelError(
             f"{model} has no manifest: {path.name} must lie beside it "
@@ -236,8 +238,9 @@ def check_graph(model: Path, manifest: Manifest) -> None:
     """Checks that the ONNX file is the one that the manifest describes.
 
     Raises:
-        ModelError: missing, unreadable, or another file.
+        ModelError: missing, unreadable, no regular file, or another file.
     """
+    check_regular(model, ModelError, "a model file")
     try:
         actual = sha256_of(model)
     except OSError as error:
