@@ -33,7 +33,7 @@ class BoundedReader(io.BufferedReader):
     """
 
     def __init__(self, source: Path | bytes, name: str) -> None:
-        super().__init__(io.FileIO(source) if isinstance(source, Path) else io.BytesIO(source))  # type: ignore[arg-type]
+        super().__init__(io.FileIO(source) if isinstance(source, Path) else io.BytesIO(source))
         self._name = name
         self._size = self.seek(0, os.SEEK_END)
         self.seek(0)

@@ -67,8 +67,8 @@ def test_pieces_behind_the_pixels() -> None:
 
 
 def test_pixels_in_many_small_chunks_are_no_attack() -> None:
-    """Some encoders write a kilobyte at a time: here 3000 of them."""
-    picture = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), np.uint8)
+    """Some encoders write a kilobyte at a time: here 18,000 of them."""
+    picture = np.random.default_rng(0).integers(0, 256, (2000, 3000, 3), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", compress_level=0)
     data = buffer.getvalue()
