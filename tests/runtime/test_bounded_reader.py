@@ -72,12 +72,12 @@ def test_pixels_in_many_small_chunks_are_no_attack() -> None:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", compress_level=0)
     data = buffer.getvalue()
-    start, pixels, place = data.index(b"IDAT") - 4, b"", data.index(b"IDAT") - 4
+    start = place = data.index(b"IDAT") - 4
+    pixels, chunks = bytearray(), bytearray()
     while data[place + 4 : place + 8] == b"IDAT":
         (length,) = struct.unpack_from(">I", data, place)
         pixels += data[place + 8 : place + 8 + length]
         place += 12 + length
-    chunks = b""
     for first in range(0, len(pixels), 1000):
         body = b"IDAT" + pixels[first : first + 1000]
         chunks += struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
