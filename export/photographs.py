@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import ioebss
 from ioebss.clicks import Click
 from ioebss.errors import DataError
-from ioebss.image_files import SUFFIXES, read_photo
+from ioebss.image_files import is_photo_name, read_photo
 from ioebss.trainer.datasets.scene import MIN_AREA, VOID, SceneDataset
 
 SAMPLES = Path(ioebss.__file__).parent / "samples"
@@ -104,7 +104,7 @@ class Alone:
 
 
 def photo_paths(folder: Path | None) -> list[Path]:
-    """All photos of a folder and the folders in it, by name.
+    """All photos of a folder and the folders in it, by name, but for what is hidden.
 
     Args:
         folder: None takes the sample photographs that come with IOEBSS.
@@ -113,10 +113,15 @@ def photo_paths(folder: Path | None) -> list[Path]:
         DataError: there is none.
     """
     root = SAMPLES if folder is None else folder
-    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+    found = sorted(p for p in root.rglob("*") if is_photo_name(p) and not _is_hidden(p, root))
     if not found:
         raise DataError(f"{root} holds no photo (.jpg, .png, .webp, ...) to prove the export on")
     return found
+
+
+def _is_hidden(path: Path, root: Path) -> bool:
+    """In a folder such as `.thumbnails`."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def evenly(items: Sequence[T], count: int) -> list[T]:

@@ -13,10 +13,19 @@ from ioebss.command import run_command
 from ioebss.errors import IoebssError, UsageError
 from ioebss.jobs import LABELLED_KINDS, Job, list_jobs
 from ioebss.model_options import add_model_options, open_segmenter
+from ioebss.standard_streams import STREAM, path_of, read_input, write_output
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ioebss.clicks import Click
     from ioebss.coco_files import CocoFile
     from ioebss.segmenter import Segmenter
+    from ioebss.session import Session
+
+    Photo = NDArray[np.uint8]
+    Mask = NDArray[np.bool_]
 
 KINDS = ("mask", "cutout", "overlay", "json", *LABELLED_KINDS)
 DEFAULT_LABEL = "object"
@@ -29,6 +38,7 @@ EPILOG = """examples:
   ioebss-run photo.jpg --trimap scribbles.png
   ioebss-run folder/ --clicks clicks.json --format json --output results/
   ioebss-run folder/ --clicks clicks.json --format coco --label cat
+  COMMAND | ioebss-run - --clicks 320,240 | COMMAND
 clicks.json holds a list of clicks, {"x": 320, "y": 240, "label": 1} or
 {"type": "point", "data": [320, 240], "label": 1}, or for several photos an object
 {"photo.jpg": [...], ...}. Label 1 is on the object, 0 off it."""
@@ -46,7 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="photo, or folder of photos")
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        type=path_of,
+        metavar="PHOTO",
+        help="photo, folder of photos, or - for a photo from standard input",
+    )
     object_ = parser.add_mutually_exclusive_group(required=True)
     object_.add_argument(
         "--clicks",
@@ -68,9 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output",
         "-o",
-        type=Path,
+        type=path_of,
         metavar="PATH",
-        help="file for one photo, folder for several or a folder's (beside the photo)",
+        help="file for one photo, folder for several or a folder's (beside the photo); - for "
+        "standard output, where the result of - goes by itself, and messages to standard error",
     )
     parser.add_argument(
         "--format",
@@ -144,8 +161,9 @@ def _show_page(arguments: argparse.Namespace) -> None:
     """The page for one photo, on which clicks are set and results saved."""
     if len(arguments.clicks) > 1:
         raise UsageError("give clicks, or --clicks with nothing after it for the page, not both")
-    if len(arguments.photos) > 1 or Path(arguments.photos[0]).is_dir():
-        raise UsageError("the page opens one photo; drop others onto it later")
+    photo = arguments.photos[0]
+    if len(arguments.photos) > 1 or photo == STREAM or photo.is_dir():
+        raise UsageError("the page opens one photo, from a file; drop others onto it later")
     if arguments.output or arguments.label or arguments.json or arguments.format != "mask":
         raise UsageError(
             "--output, --format, --label and --json are for clicks that are given; "
@@ -156,7 +174,6 @@ def _show_page(arguments: argparse.Namespace) -> None:
     from ioebss.serving.open_page import open_page
 
     check_extra("the page", "; or give the clicks, e.g. --clicks 320,240")
-    photo = Path(arguments.photos[0])
     read_photo(photo)  # what is wrong with it is said before the engine loads
     start = read_mask(arguments.start) if arguments.start else None
     open_page(_segmenter(arguments), photo, start)
@@ -165,53 +182,82 @@ def _show_page(arguments: argparse.Namespace) -> None:
 def _one(
     segmenter: Segmenter, job: Job, arguments: argparse.Namespace, coco: CocoFile | None
 ) -> None:
-    from ioebss.image_files import read_mask, read_photo
-    from ioebss.labelme_files import write_labelme
-    from ioebss.replay import replay
-    from ioebss.result_files import write_result
-    from ioebss.trimaps import clicks_of_trimap, read_trimap
-
-    photo = read_photo(job.photo)
+    photo = _photo(job)
     started = time.perf_counter()
     session = segmenter.open(photo)
-    if arguments.trimap:
-        trimap = read_trimap(arguments.trimap)
-        mask, clicks = session.predict_trimap(trimap), clicks_of_trimap(trimap)
-    else:
-        start = read_mask(arguments.start) if arguments.start else None
-        clicks = session.validated(job.clicks)
-        mask = replay(session, clicks, start)
+    mask, clicks = _answer(session, job, arguments)
     milliseconds = 1e3 * (time.perf_counter() - started)
     if coco is not None:
         coco.add(job.photo, mask)
-    elif arguments.format == "labelme":
-        write_labelme(job.output, job.photo, mask, arguments.label or DEFAULT_LABEL)
     else:
-        write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
-    area = int(mask.sum())
+        _write(job, arguments, photo, mask, clicks)
     if arguments.json:
-        from ioebss.clicks import as_table
-        from ioebss.rle import box
-
-        line = {
-            "photo": str(job.photo),
-            "output": str(job.output),
-            "format": arguments.format,
-            "width": session.width,
-            "height": session.height,
-            "area": area,
-            "bbox": box(mask),
-            "clicks": as_table(clicks),
-            "model": segmenter.manifest.name,
-            "backend": segmenter.backend,
-            "precision": segmenter.precision,
-            "file": segmenter.model.name,
-            "reasons": segmenter.reasons,
-            "milliseconds": round(milliseconds, 1),
-        }
-        print(json.dumps(line), flush=True)
+        line = json.dumps(_described(segmenter, job, arguments.format, mask, clicks, milliseconds))
     else:
-        share = 100 * area / mask.size
         # COCO's one file is named at the end, when it is written.
         what = job.output if coco is None else job.photo
-        print(f"{what} ({share:.1f} % of the photo, {milliseconds:.0f} ms)", flush=True)
+        line = f"{what} ({100 * mask.mean():.1f} % of the photo, {milliseconds:.0f} ms)"
+    print(line, file=sys.stderr if job.output == STREAM else sys.stdout, flush=True)
+
+
+def _photo(job: Job) -> Photo:
+    from ioebss.bounded_reader import MAX_BYTES
+    from ioebss.image_files import decode_photo, read_photo
+
+    if job.photo == STREAM:
+        return decode_photo(read_input(MAX_BYTES), name="standard input")[0]
+    return read_photo(job.photo)
+
+
+def _answer(session: Session, job: Job, arguments: argparse.Namespace) -> tuple[Mask, list[Click]]:
+    """The mask, and the clicks that it comes from."""
+    from ioebss.image_files import read_mask
+    from ioebss.replay import replay
+    from ioebss.trimaps import clicks_of_trimap, read_trimap
+
+    if arguments.trimap:
+        trimap = read_trimap(arguments.trimap)
+        return session.predict_trimap(trimap), clicks_of_trimap(trimap)
+    start = read_mask(arguments.start) if arguments.start else None
+    clicks = session.validated(job.clicks)
+    return replay(session, clicks, start), clicks
+
+
+def _write(
+    job: Job, arguments: argparse.Namespace, photo: Photo, mask: Mask, clicks: list[Click]
+) -> None:
+    from ioebss.labelme_files import write_labelme
+    from ioebss.result_files import encode_result, write_result
+
+    if arguments.format == "labelme":
+        write_labelme(job.output, job.photo, mask, arguments.label or DEFAULT_LABEL)
+    elif job.output == STREAM:
+        write_output(encode_result(arguments.format, photo, mask, clicks, job.photo.name))
+    else:
+        write_result(job.output, arguments.format, photo, mask, clicks, job.photo.name)
+
+
+def _described(
+    segmenter: Segmenter, job: Job, kind: str, mask: Mask, clicks: list[Click], milliseconds: float
+) -> dict[str, object]:
+    """What `--json` prints of a photo."""
+    from ioebss.clicks import as_table
+    from ioebss.rle import box
+
+    height, width = mask.shape
+    return {
+        "photo": str(job.photo),
+        "output": str(job.output),
+        "format": kind,
+        "width": width,
+        "height": height,
+        "area": int(mask.sum()),
+        "bbox": box(mask),
+        "clicks": as_table(clicks),
+        "model": segmenter.manifest.name,
+        "backend": segmenter.backend,
+        "precision": segmenter.precision,
+        "file": segmenter.model.name,
+        "reasons": segmenter.reasons,
+        "milliseconds": round(milliseconds, 1),
+    }

@@ -12,17 +12,22 @@ from ioebss.json_files import read_json
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 RawClick = tuple[float, float, int]
-HELP = 'write X,Y or X,Y,LABEL (label 1 on the object, 0 off it), e.g. --clicks "320,240 40,60,0"'
+HELP = (
+    'write X,Y or X,Y,LABEL (label 1 on the object, 0 off it), e.g. --clicks "320,240 40,60,0", or '
+    "name a .json file"
+)
 
 
 def parse_clicks(text: str) -> list[RawClick]:
-    """Clicks from text: X,Y or X,Y,LABEL, several separated by spaces or semicolons.
+    """Clicks from text: X,Y or X,Y,LABEL, several separated by spaces or semicolons. Spaces beside
+    a comma separate nothing: "3, 4" is one click, "3,4, 5,6" four numbers, which no click has.
 
     Raises:
         ClickError: something else, or a label that is neither 0 nor 1.
     """
     clicks = []
-    for word in re.split(r"[\s;]+", text.strip()):
+    together = re.sub(r"\s*,\s*", ",", text).strip("; \t\r\n")
+    for word in re.split(r"[\s;]+", together):
         parts = word.split(",")
         try:
             x, y, *rest = (float(part) for part in parts)

@@ -30,6 +30,7 @@ from ioebss.manifest import (
     Manifest,
     manifest_from,
 )
+from ioebss.regular_files import check_regular
 
 FORMAT = 1
 SUFFIX = ".engine"
@@ -151,7 +152,7 @@ def read_engine_manifest(engine: Path) -> EngineManifest:
         ModelError: missing, not JSON, a newer format, a key missing or of the wrong type or range.
     """
     path = engine_manifest_path(engine)
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(
             f"{engine} has no manifest: {path.name} must lie beside it "
             "(ioebss-export --engine writes both; move them together)"
@@ -166,9 +167,10 @@ def read_engine(engine: Path, manifest: EngineManifest) -> bytes:
     damaged files.
 
     Raises:
-        ModelError: missing, unreadable, too large, truncated, or not the one that the manifest
-            describes.
+        ModelError: missing, unreadable, no regular file, too large, truncated, or not the one that
+            the manifest describes.
     """
+    check_regular(engine, ModelError, "an engine")
     try:
         if engine.stat().st_size > MAX_ENGINE_BYTES:
             raise ModelError(f"{engine} is larger than {MAX_ENGINE_BYTES} bytes; it is no engine")

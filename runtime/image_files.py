@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import warnings
 from collections.abc import Iterator
@@ -14,13 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from ioebss.bounded_reader import BoundedReader
 from ioebss.errors import ImageError, PhotoSizeError
 from ioebss.image_bombs import refuse_bomb
+from ioebss.regular_files import check_regular
 
 MAX_PIXELS = 120_000_000  # a 100-megapixel photo and some room
 # Names that photos of these formats have; what a file is is decided by its content.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+# In a GIF any index of the palette may be the background: the values of a mask would say nothing.
+MASK_FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF")
+# Not AVIF: its decoder is not part of every Pillow, and takes frames that are larger than declared.
+FORMATS = (*MASK_FORMATS, "GIF")
 # What turns a picture stored with an EXIF orientation upright (EXIF 2.32, tag 274).
 _TURNS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -79,6 +83,12 @@ def check_photo(photo: NDArray[np.uint8]) -> None:
         raise PhotoSizeError(f"the photo has more than {MAX_PIXELS} pixels; scale it down")
 
 
+def is_photo_name(path: Path) -> bool:
+    """Whether a file in a folder should be a photo, by its name. Hidden files should not: file
+    managers leave some that have a photo's name, such as `._photo.jpg`."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
 def as_photo(photo: str | Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A photo, read if it is a path, checked if it is an array.
 
@@ -95,7 +105,7 @@ def as_photo(photo: str | Path | NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def read_photo(path: str | Path) -> NDArray[np.uint8]:
-    """Reads a JPEG, PNG, WebP, BMP or TIFF photo as it is meant to be seen.
+    """Reads a JPEG, PNG, WebP, BMP, TIFF or GIF photo as it is meant to be seen.
 
     The EXIF orientation is obeyed; 16-bit samples are reduced to their high byte; grey is repeated
     into three channels; transparency is dropped (the colours below it stay). Of an animation or a
@@ -105,19 +115,23 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
         uint8 (H, W, 3), red, green, blue.
 
     Raises:
-        ImageError: no such file, not such an image, truncated, more than `MAX_PIXELS` pixels, or
-            samples that are neither 8 nor 16 bits.
+        ImageError: no such file, no regular file (a pipe, a device), not such an image, truncated,
+            more than a GiB or `MAX_PIXELS` pixels, or samples that are neither 8 nor 16 bits.
     """
     path = Path(path)
-    return _upright(_open(path, str(path), MAX_PIXELS), str(path))
+    with _opened(path, str(path), MAX_PIXELS, FORMATS) as image:
+        return _upright(image, str(path))
 
 
-def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], str]:
+def decode_photo(
+    data: bytes, max_pixels: int = MAX_PIXELS, name: str = "the photo"
+) -> tuple[NDArray[np.uint8], str]:
     """Decodes a photo that is in memory, for example because it came over a network.
 
     Args:
         data: what would be in a file that `read_photo` reads.
         max_pixels: photos with more are refused before a pixel is decoded.
+        name: of the photo, for messages.
 
     Returns:
         The photo, see `read_photo`, and what `data` really is: "image/jpeg".
@@ -125,24 +139,22 @@ def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.
     Raises:
         ImageError: as `read_photo`.
     """
-    image = _open(io.BytesIO(data), "the photo", max_pixels)
-    # Phones write JPEGs with more pictures behind the first, which Pillow gives a name of its own.
-    kind = Image.MIME["JPEG" if image.format == "MPO" else image.format or ""]
-    return _upright(image, "the photo"), kind
+    with _opened(data, name, max_pixels, FORMATS) as image:
+        # Phones write JPEGs with more pictures behind the first: Pillow has a name for them.
+        kind = Image.MIME["JPEG" if image.format == "MPO" else image.format or ""]
+        return _upright(image, name), kind
 
 
-def _upright(opened: Image.Image, name: str) -> NDArray[np.uint8]:
-    """The pixels of an opened photo, which is closed; `name` is for messages."""
-    with _decoding(opened, name):
-        image = opened
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        if turn is not None:
-            image = image.transpose(turn)
-        if image.mode.startswith("I") or image.mode == "F":
-            grey = _high_byte(np.asarray(image), name)
-            return np.repeat(grey[..., None], 3, axis=2)
-        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+def _upright(image: Image.Image, name: str) -> NDArray[np.uint8]:
+    """The pixels of an opened photo; `name` is for messages."""
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    if turn is not None:
+        image = image.transpose(turn)
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = _high_byte(np.asarray(image), name)
+        return np.repeat(grey[..., None], 3, axis=2)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _orientation(image: Image.Image) -> object:
@@ -155,6 +167,7 @@ def _orientation(image: Image.Image) -> object:
 
 def read_index_mask(path: str | Path) -> NDArray[np.uint8]:
     """Reads the raw values of an 8-bit mask: palette indices of an indexed PNG, or grey values.
+    A mask is no GIF.
 
     Returns:
         uint8 (H, W).
@@ -163,7 +176,8 @@ def read_index_mask(path: str | Path) -> NDArray[np.uint8]:
         ImageError: as `read_photo`, or the file is in colour.
     """
     path = Path(path)
-    return _values(_open(path, str(path), MAX_PIXELS), str(path))[0]
+    with _opened(path, str(path), MAX_PIXELS, MASK_FORMATS) as image:
+        return _values(image, str(path))[0]
 
 
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
@@ -179,12 +193,14 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
         ImageError: as `read_index_mask`.
     """
     path = Path(path)
-    return _set(*_values(_open(path, str(path), MAX_PIXELS), str(path)))
+    with _opened(path, str(path), MAX_PIXELS, MASK_FORMATS) as image:
+        return _set(*_values(image, str(path)))
 
 
 def decode_mask(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
     """Decodes a mask picture that is in memory; see `read_mask` and `decode_photo`."""
-    return _set(*_values(_open(io.BytesIO(data), "the mask", max_pixels), "the mask"))
+    with _opened(data, "the mask", max_pixels, MASK_FORMATS) as image:
+        return _set(*_values(image, "the mask"))
 
 
 def _set(values: NDArray[np.uint8], indexed: bool) -> NDArray[np.bool_]:
@@ -195,57 +211,76 @@ def _set(values: NDArray[np.uint8], indexed: bool) -> NDArray[np.bool_]:
 
 def _values(image: Image.Image, name: str) -> tuple[NDArray[np.uint8], bool]:
     """The raw values of a mask picture, and whether they are palette indices."""
-    with _decoding(image, name):
-        if image.mode not in ("P", "L", "1"):
-            raise ImageError(
-                f"{name} is stored as {image.mode}; a mask is 8-bit grey, indexed, or black and "
-                "white"
-            )
-        values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
-        return values, image.mode == "P"
+    if image.mode not in ("P", "L", "1"):
+        raise ImageError(
+            f"{name} is stored as {image.mode}; a mask is 8-bit grey, indexed, or black and white"
+        )
+    values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
+    return values, image.mode == "P"
 
 
 @contextmanager
-def _decoding(image: Image.Image, name: str) -> Iterator[None]:
-    """Around the decoding of an opened picture, which is closed: what fails is an `ImageError`, and
-    nothing is warned of."""
-    with image, _quiet:
+def _opened(
+    source: Path | bytes, name: str, max_pixels: int, formats: tuple[str, ...]
+) -> Iterator[Image.Image]:
+    """A picture whose pixels are not decoded yet. What fails while they are is an `ImageError`, and
+    nothing is warned of.
+
+    Args:
+        source: path of a file, or what is in it.
+        name: for messages.
+    """
+    with (
+        _quiet,
+        _reader(source, name) as file,
+        _header(file, name, max_pixels, formats) as image,
+    ):
+        _check_cost(image, name, max_pixels)
+        file.expect_pixels()
         try:
-            yield
+            yield image
         except _DECODE_ERRORS as error:
             raise ImageError(f"{name} cannot be decoded: {error}") from None
 
 
-def _open(source: Path | io.BytesIO, name: str, max_pixels: int) -> Image.Image:
-    """Reads the header only and checks the size it declares."""
-    if isinstance(source, Path) and source.is_dir():
-        raise ImageError(f"{name} is a folder, not a photo")
+def _reader(source: Path | bytes, name: str) -> BoundedReader:
+    if isinstance(source, Path):
+        remedy = "; ioebss-run takes a photo from standard input as -"
+        check_regular(source, ImageError, "a photo", remedy)
     try:
-        with _quiet:
-            image = Image.open(source, formats=FORMATS)
+        return BoundedReader(source, name)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist") from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(name, error) from None
+
+
+def _header(
+    file: BoundedReader, name: str, max_pixels: int, formats: tuple[str, ...]
+) -> Image.Image:
+    """The picture, of which only the header is read."""
+    try:
+        return Image.open(file, formats=formats)
     except UnidentifiedImageError:
+        listed = f"{', '.join(formats[:-1])} or {formats[-1]}"
         raise ImageError(
-            f"{name} is not a JPEG, PNG, WebP, BMP or TIFF image; save it as one (also a phone's "
-            "HEIC)"
+            f"{name} is not a {listed} image; save it as one (also a phone's HEIC, and AVIF)"
         ) from None
     except Image.DecompressionBombError:
         raise PhotoSizeError(f"{name} declares more than {max_pixels} pixels; refused") from None
     except _DECODE_ERRORS as error:
-        raise ImageError(
-            f"{name} cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        raise _unreadable(name, error) from None
+
+
+def _unreadable(name: str, error: BaseException) -> ImageError:
+    return ImageError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def _check_cost(image: Image.Image, name: str, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         size = f"{image.width}x{image.height}"
-        image.close()
         raise PhotoSizeError(f"{name} is {size}, more than {max_pixels} pixels; scale it down")
-    try:
-        refuse_bomb(image, name, max_pixels)
-    except ImageError:
-        image.close()
-        raise
-    return image
+    refuse_bomb(image, name, max_pixels)
 
 
 def _high_byte(grey: NDArray[Any], name: str) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.errors import UsageError
+from ioebss.standard_streams import STREAM, check_input, check_output
 
 RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
 LABELLED_KINDS = ("labelme", "coco")  # files that people edit with other programs
@@ -16,7 +17,8 @@ LABELLED_KINDS = ("labelme", "coco")  # files that people edit with other progra
 
 @dataclass(frozen=True)
 class Job:
-    """A photo, its clicks as they were given, and the file of its result."""
+    """A photo, its clicks as they were given, and the file of its result; either file may be
+    `ioebss.standard_streams.STREAM`."""
 
     photo: Path
     clicks: list[RawClick]
@@ -52,11 +54,36 @@ def list_jobs(arguments: argparse.Namespace) -> list[Job]:
     from ioebss.output_paths import result_paths
 
     chosen = _named(photos, by_name, arguments.photos) if by_name else photos[:1]
-    many = any(Path(text).is_dir() for text in arguments.photos)
+    output = arguments.output or (STREAM if STREAM in photos else None)
+    if STREAM in (*photos, output):
+        _check_streams(photos, chosen, arguments.format, output)
+    many = any(_is_folder(path) for path in arguments.photos)
     inputs = _inputs(arguments, chosen)
-    outputs = result_paths(chosen, arguments.format, arguments.output, inputs, many)
+    outputs = result_paths(chosen, arguments.format, output, inputs, many)
     clicks = [by_name.get(photo.name, single) for photo in chosen]
     return [Job(*job) for job in zip(chosen, clicks, outputs, strict=True)]
+
+
+def _check_streams(
+    photos: Sequence[Path], chosen: Sequence[Path], kind: str, output: Path | None
+) -> None:
+    """Standard input stands for one photo, standard output for one result, neither has a name."""
+    if kind in LABELLED_KINDS:
+        raise UsageError(
+            "files of labelme and COCO say where their photo is: give files, not -, or "
+            "--format json"
+        )
+    if STREAM in photos:
+        check_input()
+    if output == STREAM and len(chosen) > 1:
+        raise UsageError("--output - is for one photo; give a folder for several")
+    if output == STREAM:
+        check_output(binary=kind != "json")
+    elif output and output.is_dir():
+        raise UsageError(
+            f"{output} is a folder, and what comes from standard input has no name; "
+            "give --output FILE"
+        )
 
 
 def _inputs(arguments: argparse.Namespace, photos: list[Path]) -> list[Path]:
@@ -68,40 +95,45 @@ def _inputs(arguments: argparse.Namespace, photos: list[Path]) -> list[Path]:
     others = [path for path in (arguments.start, arguments.trimap, arguments.model) if path]
     if model := arguments.model:
         others += [manifest_path(model), engine_manifest_path(model)]
-    return [*photos, *clicks, *others]
+    return [*(photo for photo in photos if photo != STREAM), *clicks, *others]
 
 
 def _named(
-    photos: list[Path], by_name: dict[str, list[RawClick]], given: Sequence[str]
+    photos: list[Path], by_name: dict[str, list[RawClick]], given: Sequence[Path]
 ) -> list[Path]:
     """The photos that have clicks; all of them must, but for those found in folders."""
     unknown = sorted(by_name.keys() - {photo.name for photo in photos})
     if unknown:
         raise UsageError(f"clicks are given for {unknown[0]}, which is not among the photos")
-    for text in given:
-        if not Path(text).is_dir() and Path(text).name not in by_name:
-            raise UsageError(f"no clicks are given for {text}")
+    for path in given:
+        if not _is_folder(path) and path.name not in by_name:
+            raise UsageError(f"no clicks are given for {path}")
     return [photo for photo in photos if photo.name in by_name]
 
 
-def _photos(given: Sequence[str]) -> list[Path]:
-    from ioebss.image_files import SUFFIXES
+def _is_folder(path: Path) -> bool:
+    return path != STREAM and path.is_dir()
+
+
+def _photos(given: Sequence[Path]) -> list[Path]:
+    from ioebss.image_files import SUFFIXES, is_photo_name
 
     photos: list[Path] = []
-    for path in map(Path, given):
-        if not path.is_dir():
+    for path in given:
+        if not _is_folder(path):
             photos.append(path)
             continue
-        found = sorted(p for p in path.iterdir() if _is_photo(p, SUFFIXES))
+        found = sorted(p for p in path.iterdir() if is_photo_name(p) and _is_photo(p))
         if not found:
             raise UsageError(f"{path} holds no photo ({', '.join(SUFFIXES)})")
         photos += found
+    if STREAM in photos and len(photos) > 1:
+        raise UsageError("- is one photo, from standard input; run it by itself")
     return photos
 
 
-def _is_photo(path: Path, suffixes: tuple[str, ...]) -> bool:
-    name = path.name.lower()
-    return path.is_file() and name.endswith(suffixes) and not name.endswith(RESULTS)
+def _is_photo(path: Path) -> bool:
+    return path.is_file() and not path.name.lower().endswith(RESULTS)
 
 
 def _clicks(given: Sequence[str]) -> tuple[list[RawClick], dict[str, list[RawClick]]]:

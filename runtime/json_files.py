@@ -3,26 +3,71 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ioebss.errors import IoebssError
+from ioebss.regular_files import check_regular
+
+MAX_DEPTH = 200  # of lists and objects in each other, where libioebss reads too
+# The escapes of a text, from left to right: a pair of surrogates, one alone, or anything else.
+_ESCAPES = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|\\(?P<alone>u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"|\\.",
+    re.DOTALL,
+)
 
 
 def strict_json(text: str) -> Any:
-    """The value of a JSON text (RFC 8259), without the NaN and infinities that Python's parser
-    takes: for files that libioebss reads too, which refuses them.
+    """The value of a JSON text (RFC 8259), without what Python's parser takes and libioebss, which
+    reads these files too, refuses: NaN and infinities, numbers beyond a double, halves of surrogate
+    pairs, and more than `MAX_DEPTH` lists and objects in each other.
 
     Raises:
-        ValueError: it is not JSON.
-        RecursionError: it is nested too deeply.
+        ValueError: it is not such JSON.
+        RecursionError: it is nested very much too deeply.
     """
-    return json.loads(text, parse_constant=_refuse)
+    value = json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+    for escape in _ESCAPES.finditer(text):
+        if escape["alone"]:
+            raise ValueError(f"\\{escape['alone']} is half of a surrogate pair, no character")
+    _check_depth(value)
+    return value
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is beyond the numbers of a double")
+    return number
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+    if level:
+        raise ValueError("it is nested too deeply")
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
 
 
 def read_json(
@@ -36,10 +81,11 @@ def read_json(
 
     Args:
         max_bytes: larger files are refused unread.
-        error: what is raised if the file is missing, too large, or not JSON.
+        error: what is raised if the file is missing, no regular file, too large, or not JSON.
         what: the file should be, for the message: "a manifest".
         parse: `strict_json` for what other programs of ours read as well.
     """
+    check_regular(path, error, what)
     try:
         if path.stat().st_size <= max_bytes:
             return parse(path.read_text("utf-8-sig"))

@@ -19,6 +19,7 @@ from ioebss.json_rules import (
     whole,
     write_checked,
 )
+from ioebss.regular_files import check_regular
 from ioebss.windows import Zoom
 
 FORMAT = 1
@@ -120,13 +121,14 @@ def check_model_file(model: Path) -> None:
     """Refuses what is no file at all, in words for the mistakes that people make.
 
     Raises:
-        ModelError: it does not exist, or is a folder, such as that of a training run.
+        ModelError: it does not exist, or is a folder, such as that of a training run, or a pipe.
     """
     if model.is_dir():
         raise ModelError(
             f"{model} is a folder, not a model file; of a run of ioebss-train, "
             "ioebss-export makes one"
         )
+    check_regular(model, ModelError, "a model file")
     if not model.is_file():
         raise ModelError(f"{model} does not exist: no such model file")
 
@@ -137,7 +139,7 @@ def read_manifest(model: Path) -> Manifest:
     Raises:
         ModelError: missing, not JSON, a newer format, a key missing or of the wrong type or range.
     """
-    if model.is_dir() or not (path := manifest_path(model)).is_file():
+    if model.is_dir() or not (path := manifest_path(model)).exists():
         check_model_file(model)
         raise ModelError(
             f"{model} has no manifest: {path.name} must lie beside it "
@@ -226,8 +228,9 @@ def check_graph(model: Path, manifest: Manifest) -> None:
     """Checks that the ONNX file is the one that the manifest describes.
 
     Raises:
-        ModelError: missing, unreadable, or another file.
+        ModelError: missing, unreadable, no regular file, or another file.
     """
+    check_regular(model, ModelError, "a model file")
     try:
         actual = sha256_of(model)
     except OSError as error:

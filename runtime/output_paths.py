@@ -10,6 +10,7 @@ from ioebss.errors import UsageError
 from ioebss.jobs import LABELLED_KINDS
 from ioebss.origin_mark import check_replaceable
 from ioebss.result_files import default_path
+from ioebss.standard_streams import STREAM
 
 JSON_KINDS = ("json", *LABELLED_KINDS)
 
@@ -20,8 +21,8 @@ def result_paths(
     """The file of each photo's result; everything that can be wrong with them is found here.
 
     A file is beside its photo, in the folder that was given, which is made if there may be many, or
-    for one photo the file that was given. COCO's is one file for all photos: beside the first, in
-    the folder that was given, or the file that was given.
+    for one photo the file that was given, or `STREAM`. COCO's is one file for all photos: beside
+    the first, in the folder that was given, or the file that was given.
 
     Args:
         photos: one or more.
@@ -36,6 +37,8 @@ def result_paths(
         OutputError: the folder cannot be made, or somebody else's file lies in the way of one that
             people edit with other programs (`ioebss.origin_mark`).
     """
+    if given == STREAM:
+        return [STREAM]
     if kind == "coco":
         files = [_file(photos[0], kind, given, several=False)]
     else:

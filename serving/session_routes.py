@@ -18,7 +18,14 @@ router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=REFUSALS)
 
 Name = Annotated[str, Path(alias="id", pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 MaskFormat = Annotated[Format, Query(alias="mask", description="how the mask is sent")]
-PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff")
+PHOTO_TYPES = (
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/bmp",
+    "image/tiff",
+    "image/gif",
+)
 
 
 @router.post(

@@ -97,6 +97,42 @@ def test_texts(library: Library, make_model: Callable[..., Path], text: str, sai
 
 
 @pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        (r'"\ud800"', False),
+        (r'"\\\uDC00"', False),
+        (r'{"\udfff": 1}', False),
+        (r'{"a": "\ud83d", "a": 1}', False),
+        (r'"\ud83d\ude00 \\ud800"', True),
+        ("1e400", False),
+        ("1" + "0" * 309, False),
+        ("1" + "0" * 308, True),
+        ("18446744073709551616", True),
+        ("1e-400", True),
+        ("[" * 200 + "]" * 200, True),
+        ("[" * 200 + "1" + "]" * 200, False),
+        ("[" * 201 + "]" * 201, False),
+    ],
+)
+def test_values_of_unknown_keys(
+    library: Library, make_model: Callable[..., Path], value: str, taken: bool
+) -> None:
+    """Text, as Python's writer has no words for some of these."""
+    model = make_model()
+    path = model.with_suffix(".json")
+    path.write_text(path.read_text("utf-8").rstrip()[:-1] + f', "unknown": {value}}}', "utf-8")
+    if taken:
+        Segmenter(model, precision="exact", threads=1)
+        library.open(model, threads=1)
+        return
+    with pytest.raises(ModelError, match=r"as JSON|nested too deeply"):
+        Segmenter(model)
+    with pytest.raises(CppError, match=r"as JSON|nested too deeply") as caught:
+        library.open(model)
+    assert caught.value.status == MODEL
+
+
+@pytest.mark.parametrize(
     ("made", "changes", "message"),
     [
         ({}, {"channels": ["red", "green", "blue", "positive", "negative"]}, "takes 6 channels"),

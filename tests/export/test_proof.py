@@ -151,6 +151,14 @@ def test_a_model_equals_itself(pair: Callable[..., tuple[Path, Path]], photos: P
     assert "no masks were given" in table(proof)
 
 
+def test_what_is_hidden_is_no_photo_of_a_proof(tmp_path: Path) -> None:
+    names = ("a.jpg", "below/b.png", "._a.jpg", ".thumbnails/a.jpg", "below/.c/d.png", "x.txt")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert photo_paths(tmp_path) == [tmp_path / name for name in names[:2]]
+
+
 def test_masks_are_compared_as_by_hand(
     pair: Callable[..., tuple[Path, Path]], photos: Path
 ) -> None:

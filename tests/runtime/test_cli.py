@@ -104,7 +104,7 @@ def test_a_folder_with_a_clicks_file(
     folder, out = tmp_path / "photos", tmp_path / "out"
     folder.mkdir()
     out.mkdir()
-    for name in ("a.png", "b.png", "c.png"):
+    for name in ("a.png", "b.png", "c.png", "._a.png"):  # the last one as macOS leaves them
         Image.fromarray(np.full((96, 128, 3), 90, np.uint8)).save(folder / name)
     (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:60])
     clicks = tmp_path / "clicks.json"
@@ -115,6 +115,8 @@ def test_a_folder_with_a_clicks_file(
     assert [p.name for p in out.iterdir()] == ["a.mask.png"]
     clicks.write_text(json.dumps({"d.png": [[40, 50]]}))
     expect_error(command("ioebss-run", folder, *arguments), 2, "clicks are given for d.png")
+    clicks.write_text(json.dumps({"._a.png": [[40, 50]]}))
+    expect_error(command("ioebss-run", folder, *arguments), 2, "clicks are given for ._a.png")
 
 
 def test_start_mask(command: Command, make_model: MakeModel, photo: Path) -> None:
@@ -132,7 +134,7 @@ def test_start_mask(command: Command, make_model: MakeModel, photo: Path) -> Non
     ("arguments", "code", "text"),
     [
         (("none.jpg", "--clicks", "1,1"), 1, "none.jpg does not exist"),
-        (("text.jpg", "--clicks", "1,1"), 1, "is not a JPEG, PNG, WebP, BMP or TIFF image"),
+        (("text.jpg", "--clicks", "1,1"), 1, "is not a JPEG, PNG, WebP, BMP, TIFF or GIF image"),
         (("photo.jpg", "--clicks", "400,1"), 2, "x = 400 is outside the photo"),
         (("photo.jpg", "--clicks=-4,1"), 2, "x = -4 is outside the photo"),
         (("photo.jpg", "--clicks", "nan,1"), 2, "x = nan is not a finite number"),

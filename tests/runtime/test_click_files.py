@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,20 @@ from ioebss.errors import ClickError, UsageError
         (" 3,4  5,6,0 ", [(3, 4, 1), (5, 6, 0)]),
         ("3,4;5,6,1", [(3, 4, 1), (5, 6, 1)]),
         ("-1,4", [(-1, 4, 1)]),
+        ("3, 4", [(3, 4, 1)]),
+        ("3 ,4 , 0", [(3, 4, 0)]),
+        ("3, 4; 5, 6, 0;", [(3, 4, 1), (5, 6, 0)]),
+        ("3, 4 5, 6", [(3, 4, 1), (5, 6, 1)]),
+        ("3,4;\t5,6\n", [(3, 4, 1), (5, 6, 1)]),
     ],
 )
 def test_text(text: str, clicks: list[tuple[float, float, int]]) -> None:
     assert parse_clicks(text) == clicks
 
 
-@pytest.mark.parametrize("text", ["", "3", "a,b", "3,4,1,1", "3,4,", "3, 4"])
+@pytest.mark.parametrize("text", ["", ";", "3", "3 4", "a,b", "3,4,1,1", "3,4,", "3,4, 5,6"])
 def test_text_that_is_no_click(text: str) -> None:
-    with pytest.raises(ClickError, match="is no click"):
+    with pytest.raises(ClickError, match=r'is no click; write X,Y .*"320,240 40,60,0"'):
         parse_clicks(text)
 
 
@@ -105,6 +111,9 @@ def test_files_that_are_no_json(tmp_path: Path) -> None:
         read_clicks(path)
     with pytest.raises(UsageError, match="cannot be read"):
         read_clicks(tmp_path / "none.json")
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(UsageError, match="is a pipe, not a file of clicks: only files are read"):
+        read_clicks(tmp_path / "pipe.json")
 
 
 def test_nan_in_json_reaches_the_click_check(tmp_path: Path) -> None:

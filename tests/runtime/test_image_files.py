@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import warnings
 import zlib
@@ -13,8 +14,15 @@ import pytest
 from PIL import Image
 
 from ioebss import image_files
-from ioebss.errors import ImageError
-from ioebss.image_files import MAX_PIXELS, read_index_mask, read_mask, read_photo
+from ioebss.errors import ImageError, PhotoSizeError
+from ioebss.image_files import (
+    MAX_PIXELS,
+    decode_photo,
+    is_photo_name,
+    read_index_mask,
+    read_mask,
+    read_photo,
+)
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (20, 30, 3), np.uint8)
@@ -87,19 +95,65 @@ def test_files_that_are_no_photo(tmp_path: Path) -> None:
         read_photo(tmp_path)
     text = tmp_path / "text.jpg"
     text.write_text("no photo")
-    with pytest.raises(ImageError, match="not a JPEG, PNG, WebP, BMP or TIFF"):
+    with pytest.raises(
+        ImageError, match=r"not a JPEG, PNG, WebP, BMP, TIFF or GIF image; .* HEIC, and AVIF"
+    ):
         read_photo(text)
     empty = tmp_path / "empty.png"
     empty.touch()
     with pytest.raises(ImageError, match="not a JPEG"):
         read_photo(empty)
-    gif = tmp_path / "moving.gif"
-    Image.fromarray(PICTURE).save(gif)
+    icon = tmp_path / "icon.ico"
+    Image.fromarray(PICTURE).save(icon)
     with pytest.raises(ImageError, match="not a JPEG"):
-        read_photo(gif)
+        read_photo(icon)
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tiff"])
+def test_only_regular_files_are_opened(tmp_path: Path, samples: Path) -> None:
+    """Opening the pipe would wait for ever, reading the device would not end."""
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    link = tmp_path / "link.jpg"
+    link.symlink_to(pipe)
+    for path, kind in ((pipe, "pipe"), (link, "pipe"), (Path("/dev/zero"), "device")):
+        for read in (read_photo, read_mask, read_index_mask):
+            with pytest.raises(ImageError, match=f"is a {kind}, not a photo: .* input as -"):
+                read(path)
+    link.unlink()
+    link.symlink_to(samples / "chelsea.jpg")
+    np.testing.assert_array_equal(read_photo(link), read_photo(samples / "chelsea.jpg"))
+
+
+def test_the_first_picture_of_a_gif(tmp_path: Path) -> None:
+    """Transparent pixels have the colour that their index has; what the pictures are is known from
+    the palette, without a GIF."""
+    pictures = [Image.fromarray(turned).quantize(16) for turned in (PICTURE, PICTURE[::-1])]
+    path = tmp_path / "photo.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], transparency=3, loop=0)
+    expected = np.asarray(pictures[0].convert("RGB"))
+    np.testing.assert_array_equal(read_photo(path), expected)
+    pixels, kind = decode_photo(path.read_bytes())
+    assert kind == "image/gif"
+    np.testing.assert_array_equal(pixels, expected)
+    for read in (read_mask, read_index_mask):  # any index of its palette may be the background
+        with pytest.raises(ImageError, match="not a JPEG, PNG, WebP, BMP or TIFF image"):
+            read(path)
+
+
+def test_a_gif_whose_picture_is_larger_than_its_screen() -> None:
+    """20000 x 20000 in a screen of 1 x 1 are counted before they are decoded."""
+    picture = struct.pack("<HHHHB", 0, 0, 20_000, 20_000, 0) + b"\2\2\x4c\1\0;"
+    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    with pytest.raises(PhotoSizeError, match=r"pixels"):
+        decode_photo(screen + b"," + picture)
+
+
+def test_names_of_photos_in_folders() -> None:
+    names = ["a.jpg", "B.JPEG", "c.jfif", "d.gif", "._a.jpg", ".b.png", ".jpg", "e.heic", "jpg"]
+    assert [n for n in names if is_photo_name(Path("folder") / n)] == names[:4]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tiff", ".gif"])
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
 def test_a_truncated_photo_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
     path = tmp_path / f"photo{suffix}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ioebss.manifest import (
     MAX_MANIFEST_BYTES,
     Manifest,
     check_graph,
+    check_model_file,
     read_manifest,
     write_manifest,
 )
@@ -105,6 +107,63 @@ def test_files_that_are_no_manifest(make_model: Callable[..., Path]) -> None:
     for missing, words in ((model.with_name("none.onnx"), "does not exist"), (Path(), "a folder")):
         with pytest.raises(ModelError, match=words):
             read_manifest(missing)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (r'"\ud800"', r"\\ud800 is half of a surrogate pair"),
+        (r'"a\\\uDC00"', r"\\uDC00 is half"),
+        (r'"\ud83d\ud83d\ude00"', r"\\ud83d is half"),
+        (r'{"\udfff": 1, "a": [1], "a": 2}', "is half"),
+        ("1e400", "1e400 is beyond the numbers of a double"),
+        ("[-1e400]", "beyond"),
+        ("1" + "0" * 309, "beyond"),
+        ('{"a": 1e999, "a": 1}', "beyond"),
+        ("[" * 201 + "1" + "]" * 201, "nested too deeply"),
+        ('{"a":' * 200 + "[1]" + "}" * 200, "nested too deeply"),
+    ],
+)
+def test_unknown_keys_hold_what_cpp_reads_too(
+    make_model: Callable[..., Path], value: str, message: str
+) -> None:
+    model = make_model()
+    path = model.with_suffix(".json")
+    path.write_text(path.read_text().rstrip()[:-1] + f', "later": {value}}}')
+    with pytest.raises(ModelError, match=message):
+        read_manifest(model)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        r'"\ud83d\ude00 \\ud800 \u00e9"',
+        "1e308",
+        "1" + "0" * 308,
+        "1e-400",
+        "18446744073709551616",
+        "[" * 200 + "]" * 200,
+    ],
+)
+def test_unknown_keys_may_hold_anything_else(make_model: Callable[..., Path], value: str) -> None:
+    model = make_model()
+    path = model.with_suffix(".json")
+    path.write_text(path.read_text().rstrip()[:-1] + f', "later": {value}}}')
+    assert read_manifest(model).name == "discs"
+
+
+def test_only_regular_files_are_opened(make_model: Callable[..., Path]) -> None:
+    model = make_model()
+    manifest, path = read_manifest(model), model.with_suffix(".json")
+    model.unlink()
+    os.mkfifo(model)
+    for check in (lambda: check_graph(model, manifest), lambda: check_model_file(model)):
+        with pytest.raises(ModelError, match="is a pipe, not a model file"):
+            check()
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ModelError, match="is a pipe, not a manifest: only files are read"):
+        read_manifest(model)
 
 
 def test_another_file_is_found_out(make_model: Callable[..., Path]) -> None:

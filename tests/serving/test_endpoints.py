@@ -144,14 +144,15 @@ def test_state_photo_and_delete(served: Any, cat: bytes) -> None:
         assert (reply.status_code, reply.json()["error"]["code"]) == (404, "unknown_session")
 
 
-def test_the_type_of_a_photo_is_what_it_is_not_what_it_is_called(served: Any) -> None:
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_the_type_of_a_photo_is_what_it_is_not_what_it_is_called(served: Any, kind: str) -> None:
     buffer = io.BytesIO()
-    Image.new("RGB", (20, 10)).save(buffer, "PNG")
+    Image.new("RGB", (20, 10)).save(buffer, kind)
     reply = served.client.post(
         "/v1/sessions", content=buffer.getvalue(), headers={"Content-Type": "text/html"}
     )
     photo = served.client.get(f"/v1/sessions/{reply.json()['id']}/photo")
-    assert photo.headers["content-type"] == "image/png"
+    assert photo.headers["content-type"] == f"image/{kind.lower()}"
 
 
 def test_results_are_what_ioebss_run_writes(

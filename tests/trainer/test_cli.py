@@ -80,7 +80,7 @@ def test_a_damaged_checkpoint_is_not_trained_over(refused: Refused, tmp_path: Pa
 def damage(root: Path) -> str:
     """Spoils a photo of a VOC folder; a word of the error that it becomes."""
     (root / "JPEGImages" / "scene0.png").write_bytes(b"no photo")
-    return "scene0.png is not a JPEG, PNG, WebP, BMP or TIFF image"
+    return "scene0.png is not a JPEG, PNG, WebP, BMP, TIFF or GIF image"
 
 
 def shrink(root: Path) -> str:

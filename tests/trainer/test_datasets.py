@@ -209,6 +209,16 @@ def test_folder_without_splits_holds_every_tenth_photo_back(tmp_path: Path) -> N
         open_dataset([tmp_path], "dev")
 
 
+def test_hidden_files_of_a_folder_are_passed_over(tmp_path: Path, labels: Labels) -> None:
+    """Those that macOS leaves beside photos and masks hold neither."""
+    photo(tmp_path / "images" / "a.jpg")
+    grey(tmp_path / "masks" / "a.png", labels)
+    for place in ("images/._a.jpg", "masks/._a.png", "images/.DS_Store"):
+        (tmp_path / place).write_bytes(b"\0\5\x16\7")
+    dataset = open_dataset([tmp_path], "all")
+    assert [dataset.scene(i).name for i in range(len(dataset))] == ["a"]
+
+
 def test_one_bit_masks_are_binary(tmp_path: Path) -> None:
     photo(tmp_path / "images" / "a.png")
     (tmp_path / "masks").mkdir()

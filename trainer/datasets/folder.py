@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.errors import DataError
-from ioebss.image_files import SUFFIXES, read_index_mask, read_photo
+from ioebss.image_files import is_photo_name, read_index_mask, read_photo
 from ioebss.trainer.datasets.names import splits_there_are
 from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
 
@@ -36,8 +36,8 @@ class FolderDataset:
 
     def __init__(self, root: Path, split: str) -> None:
         folder, stems_of_split = _place(root, split)
-        photos = _by_stem(folder / "images", SUFFIXES)
-        masks = _by_stem(folder / "masks", MASK_SUFFIXES)
+        photos = _by_stem(folder / "images", is_photo_name)
+        masks = _by_stem(folder / "masks", _is_mask_name)
         lonely = [path.name for stem, path in photos.items() if stem not in masks]
         if lonely:
             raise DataError(
@@ -113,10 +113,14 @@ def _place(root: Path, split: str) -> tuple[Path, Callable[[list[str]], list[str
     return root, parts[split]
 
 
-def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+def _is_mask_name(path: Path) -> bool:
+    return is_photo_name(path) and path.suffix.lower() in MASK_SUFFIXES
+
+
+def _by_stem(folder: Path, is_one: Callable[[Path], bool]) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in suffixes and path.is_file():
+        if is_one(path) and path.is_file():
             if path.stem in paths:
                 raise DataError(f"{folder} holds both {paths[path.stem].name} and {path.name}")
             paths[path.stem] = path

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.errors import DataError
-from ioebss.image_files import SUFFIXES, read_photo
+from ioebss.image_files import is_photo_name, read_photo
 from ioebss.trainer.datasets.names import splits_there_are
 from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
 
@@ -71,7 +71,7 @@ class RitmDataset:
         self._layout = layout
         folder = root / layout.photos
         masks = {_stem(p): p for p in sorted((root / layout.masks).iterdir())}
-        photos = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES]
+        photos = [p for p in sorted(folder.iterdir()) if is_photo_name(p)]
         lonely = [p.name for p in photos if _stem(p) not in masks]
         if not photos:
             raise DataError(f"{folder} holds no photo")
