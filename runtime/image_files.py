@@ -25,6 +25,7 @@ SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", 
 MASK_FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF")
 # Not AVIF: its decoder is not part of every Pillow, and takes frames that are larger than declared.
 FORMATS = (*MASK_FORMATS, "GIF")
+_MASK_KINDS = "a mask is 8-bit grey, indexed, or black and white"
 # What turns a picture stored with an EXIF orientation upright (EXIF 2.32, tag 274).
 _TURNS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -166,14 +167,14 @@ def _orientation(image: Image.Image) -> object:
 
 
 def read_index_mask(path: str | Path) -> NDArray[np.uint8]:
-    """Reads the raw values of an 8-bit mask: palette indices of an indexed PNG, or grey values.
-    A mask is no GIF.
+    """Reads the raw values of an 8-bit mask: palette indices of an indexed PNG, or grey values,
+    also where they are stored as three equal channels. A mask is no GIF.
 
     Returns:
         uint8 (H, W).
 
     Raises:
-        ImageError: as `read_photo`, or the file is in colour.
+        ImageError: as `read_photo`, or the file is in colour, or transparent in places.
     """
     path = Path(path)
     with _opened(path, str(path), MAX_PIXELS, MASK_FORMATS) as image:
@@ -211,12 +212,23 @@ def _set(values: NDArray[np.uint8], indexed: bool) -> NDArray[np.bool_]:
 
 def _values(image: Image.Image, name: str) -> tuple[NDArray[np.uint8], bool]:
     """The raw values of a mask picture, and whether they are palette indices."""
+    if image.mode in ("LA", "RGB", "RGBA"):
+        return _grey_of_colour(image, name), False
     if image.mode not in ("P", "L", "1"):
-        raise ImageError(
-            f"{name} is stored as {image.mode}; a mask is 8-bit grey, indexed, or black and white"
-        )
+        raise ImageError(f"{name} is stored as {image.mode}; {_MASK_KINDS}")
     values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
     return values, image.mode == "P"
+
+
+def _grey_of_colour(image: Image.Image, name: str) -> NDArray[np.uint8]:
+    """The grey values of a picture that an editor saved in colour, or with transparency, though
+    there is none in it."""
+    channels = [np.asarray(channel) for channel in image.split()]
+    if image.mode.endswith("A") and channels.pop().min(initial=255) < 255:
+        raise ImageError(f"{name} is transparent in places; {_MASK_KINDS}, and opaque")
+    if any(not np.array_equal(channel, channels[0]) for channel in channels[1:]):
+        raise ImageError(f"{name} is in colour; {_MASK_KINDS}")
+    return channels[0]
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from ioebss import image_files
 from ioebss.errors import ImageError, PhotoSizeError
 from ioebss.image_files import (
     MAX_PIXELS,
+    decode_mask,
     decode_photo,
     is_photo_name,
     read_index_mask,
@@ -198,8 +199,31 @@ def test_index_masks_keep_their_indices(tmp_path: Path) -> None:
     indexed.save(path)
     np.testing.assert_array_equal(read_index_mask(path), indices)
     Image.fromarray(PICTURE).save(path)
-    with pytest.raises(ImageError, match="a mask is 8-bit grey"):
+    with pytest.raises(ImageError, match="is in colour; a mask is 8-bit grey"):
         read_index_mask(path)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA"])
+def test_grey_masks_that_were_saved_in_colour(tmp_path: Path, mode: str) -> None:
+    values = RNG.integers(0, 256, (20, 30)).astype(np.uint8)
+    image = Image.fromarray(values).convert(mode)
+    path = tmp_path / "mask.png"
+    image.save(path)
+    np.testing.assert_array_equal(read_index_mask(path), values)
+    np.testing.assert_array_equal(read_mask(path), values > 127)
+    np.testing.assert_array_equal(decode_mask(path.read_bytes()), values > 127)
+    pixel = list(image.getpixel((29, 19)))
+    for channel in range(len(pixel)):
+        changed = pixel.copy()
+        changed[channel] ^= 1
+        image.putpixel((29, 19), tuple(changed))
+        image.save(path)
+        if mode == "LA" and channel == 0:
+            assert read_index_mask(path)[19, 29] == values[19, 29] ^ 1
+            continue
+        reason = "transparent in places" if channel == mode.find("A") else "in colour"
+        with pytest.raises(ImageError, match=f"is {reason}; a mask is 8-bit grey"):
+            read_index_mask(path)
 
 
 def test_samples_of_32_bits_are_refused(tmp_path: Path) -> None:
