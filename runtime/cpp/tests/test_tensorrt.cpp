@@ -185,7 +185,8 @@ void check_refusals() {
     const Machine none;
     std::filesystem::remove(none.engine());
     CHECK(refuses(none.model(), IOEBSS_ERROR_BACKEND,
-                  "no echo.tensorrt.engine lies beside echo.onnx; ioebss-export echo.onnx"));
+                  "no echo.tensorrt.engine lies beside echo.onnx; ioebss-export \"" + none.model() +
+                      "\" --engine tensorrt"));
 }
 
 void check_the_library() {
