@@ -402,3 +402,16 @@ def test_the_example_says_what_is_wrong(
         )
         assert result.returncode == code and message in result.stderr
         assert not mask.exists()
+
+
+def test_a_program_that_carries_its_model(
+    examples: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Wherever it is taken: it reads no file of a model."""
+    program = Path(shutil.copy(examples / "embedded_model", tmp_path))
+    loading = environment | {"LD_LIBRARY_PATH": str(examples.parent)}
+    printed = run(program, env=loading, cwd=tmp_path)
+    y, x = np.mgrid[:256, :256] * 2 - 256
+    disc = np.where(4 * (x * x + y * y) < 256 * 256, 200, 50).astype(np.uint8)
+    session = Segmenter(BUNDLED_INT8, precision="exact").open(np.dstack([disc] * 3))
+    assert printed == f"{session.click(128, 128).sum()}\n"
