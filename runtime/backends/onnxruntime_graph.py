@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from ioebss.errors import (
     first_line,
 )
 from ioebss.manifest import INPUT, OUTPUT, Manifest
+from ioebss.model_bytes import ModelBytes, Source
 
 # x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: masks went to pieces,
 # down to an IoU of 0.07 with float32. With this, weights are made unsigned there, which takes a
@@ -81,20 +81,21 @@ def session_options(onnxruntime: Any, threads: int | None) -> Any:
     return options
 
 
-def open_session(onnxruntime: Any, model: Path, options: Any, providers: list[Any]) -> Any:
+def open_session(onnxruntime: Any, model: Source, options: Any, providers: list[Any]) -> Any:
     """An `InferenceSession`.
 
     Raises:
         ModelError: the file is no ONNX model.
     """
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=providers)
+        graph = model.onnx if isinstance(model, ModelBytes) else str(model)
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # onnxruntime's errors share no base class but Exception
         raise ModelError(f"{model} cannot be loaded by onnxruntime: {first_line(error)}") from None
 
 
 def load_graph(
-    onnxruntime: Any, model: Path, manifest: Manifest, threads: int | None, providers: list[Any]
+    onnxruntime: Any, model: Source, manifest: Manifest, threads: int | None, providers: list[Any]
 ) -> Any:
     """An `InferenceSession`, its interface checked.
 
@@ -116,7 +117,7 @@ def failed(error: Exception) -> BackendError:
     return BackendError(f"onnxruntime failed: {text}")
 
 
-def check_interface(session: Any, model: Path, manifest: Manifest) -> None:
+def check_interface(session: Any, model: Source, manifest: Manifest) -> None:
     """Checks that a loaded graph is what the model contract and the manifest say.
 
     Raises:
