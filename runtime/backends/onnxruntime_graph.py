@@ -25,6 +25,9 @@ from ioebss.model_bytes import ModelBytes, Source
 # third more time; elsewhere it changes nothing.
 EXACT_8_BITS = ("session.x64quantprecision", "1")
 
+# A model in memory holds all its weights. Others would be looked for in the current folder.
+NO_WEIGHTS_OUTSIDE = ("session.model_external_initializers_file_folder_path", os.devnull)
+
 # In the environment, for many processes on a machine, whose threads would be in each other's way:
 # ONNX Runtime's spin while they wait (docs/backends.md).
 THREADS = "IOEBSS_THREADS"
@@ -104,6 +107,8 @@ def load_graph(
     """
     options = session_options(onnxruntime, threads)
     options.add_session_config_entry(*EXACT_8_BITS)
+    if isinstance(model, ModelBytes):
+        options.add_session_config_entry(*NO_WEIGHTS_OUTSIDE)
     session = open_session(onnxruntime, model, options, providers)
     check_interface(session, model, manifest)
     return session

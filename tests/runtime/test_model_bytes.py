@@ -88,6 +88,13 @@ def test_damaged_models(discs: ModelBytes, monkeypatch: pytest.MonkeyPatch) -> N
     refused(onnx, manifest, "the model in memory is larger than")
 
 
+def test_weights_outside(weights_outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are no part of what was checked, and would be read from the current folder."""
+    monkeypatch.chdir(weights_outside.parent)
+    with pytest.raises(ModelError, match=r"cannot be loaded by onnxruntime.*weights"):
+        Segmenter(content(weights_outside))
+
+
 def test_what_is_no_bytes(discs: ModelBytes) -> None:
     with pytest.raises(UsageError, match="onnx is of type PosixPath; pass the file's content"):
         ModelBytes(BUNDLED, discs.manifest)  # type: ignore[arg-type]

@@ -159,7 +159,8 @@ IOEBSS_API IOEBSS_CHECKED ioebss_status ioebss_model_open(const char *path,
                                                           ioebss_model **model);
 /* The same of a model in memory: of the bytes of X.onnx and of X.json, from wherever you have them.
  * They are checked as files are, and copied: they may go away when the function has returned. There is
- * nothing beside such a model: it runs on ONNX Runtime, and engines of TensorRT are files.
+ * nothing beside such a model, nor weights in other files: it runs on ONNX Runtime, and engines of
+ * TensorRT are files.
  *   onnx: onnx_size bytes, at most 2 GiB. manifest: manifest_size bytes, at most 1 MiB.
  * Errors: as of ioebss_model_open. */
 IOEBSS_API IOEBSS_CHECKED ioebss_status
