@@ -37,8 +37,8 @@ class OnnxRuntime : public Backend {
         // x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: weights are
         // made unsigned there. Elsewhere this changes nothing.
         check(api().AddSessionConfigEntry(settings.get(), "session.x64quantprecision", "1"));
-        // A model in memory holds all its weights. Others would be looked for in the current
-        // folder.
+        // A model in memory holds all its weights. Others would be looked for in the current folder
+        // (old versions of ONNX Runtime pass over this setting).
         if (model.bytes) {
             check(api().AddSessionConfigEntry(
                 settings.get(), "session.model_external_initializers_file_folder_path",
