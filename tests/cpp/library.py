@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-OK, USAGE, CLICK, IMAGE, MODEL, BACKEND, MISSING_LIBRARY, MEMORY, INTERNAL = range(9)
+OK, USAGE, CLICK, IMAGE, MODEL, BACKEND, MISSING_LIBRARY, MEMORY, INTERNAL, CANCELLED = range(10)
 RGB, BGR, RGBA, BGRA, GREY = range(5)
 VALUES = {RGB: 3, BGR: 3, RGBA: 4, BGRA: 4, GREY: 1}  # a pixel
 
