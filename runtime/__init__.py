@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from ioebss.manifest import Manifest
+    from ioebss.model_bytes import ModelBytes
     from ioebss.segmenter import BUNDLED, BUNDLED_INT8, Segmenter
     from ioebss.session import Session
 
@@ -50,6 +51,7 @@ __all__ = [
     "IoebssError",
     "Manifest",
     "MissingExtraError",
+    "ModelBytes",
     "ModelError",
     "OutputError",
     "PhotoSizeError",
@@ -64,6 +66,7 @@ _HOMES = {
     "BUNDLED_INT8": "segmenter",
     "Click": "clicks",
     "Manifest": "manifest",
+    "ModelBytes": "model_bytes",
     "Segmenter": "segmenter",
     "Session": "session",
 }

@@ -7,6 +7,7 @@ file that is fast on it; every refusal is kept and logged with its reason.
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,16 @@ from ioebss.engine_files import (
     read_engine_manifest,
 )
 from ioebss.errors import BackendError, EngineMismatchError, ModelError
-from ioebss.manifest import Manifest, check_graph, check_model_file, read_manifest
+from ioebss.json_files import parse_json_object, strict_json
+from ioebss.manifest import (
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    check_graph,
+    check_model_file,
+    manifest_from,
+    read_manifest,
+)
+from ioebss.model_bytes import ModelBytes, Source
 from ioebss.precision import (
     EXACT,
     FP32,
@@ -36,6 +46,7 @@ from ioebss.precision import (
 )
 
 CPU = "onnxruntime-cpu"
+MAX_GRAPH_BYTES = 2**31 - 1  # what ONNX's own format can hold
 
 
 @dataclass(frozen=True)
@@ -44,20 +55,20 @@ class Model:
 
     Attributes:
         backend: the engine that runs it.
-        path: the file that is run.
+        path: the file that is run, or what is run from memory.
         manifest: of that file.
         reasons: in words, one each: why engines were refused, why this file was taken.
     """
 
     backend: Backend
-    path: Path
+    path: Source
     manifest: Manifest
     reasons: tuple[str, ...]
 
 
-def is_engine(model: Path) -> bool:
-    """Whether a model file is an engine, by its name."""
-    return model.suffix == SUFFIX
+def is_engine(model: Source) -> bool:
+    """Whether a model is an engine, by its file's name."""
+    return isinstance(model, Path) and model.suffix == SUFFIX
 
 
 def engine_path(model: Path, flavour: str) -> Path:
@@ -65,13 +76,16 @@ def engine_path(model: Path, flavour: str) -> Path:
     return model.with_suffix(f".{flavour}{SUFFIX}")
 
 
-def read_model_manifest(model: Path) -> Manifest:
-    """The manifest of an ONNX file, or the one that an engine's own holds. The ONNX file is checked
-    to be what its manifest describes; engines are when they are loaded.
+def read_model_manifest(model: Source) -> Manifest:
+    """The manifest of an ONNX model, or the one that an engine's own holds. The ONNX model is
+    checked to be what its manifest describes; engines are when they are loaded.
 
     Raises:
-        ModelError: the model or its manifest is missing, damaged, or they do not fit each other.
+        ModelError: the model or its manifest is missing, too large, damaged, or they do not fit
+            each other.
     """
+    if isinstance(model, ModelBytes):
+        return _manifest_in_memory(model)
     check_model_file(model)
     if is_engine(model):
         return read_engine_manifest(model).model
@@ -80,8 +94,30 @@ def read_model_manifest(model: Path) -> Manifest:
     return manifest
 
 
+def _manifest_in_memory(model: ModelBytes) -> Manifest:
+    name, what = "the manifest in memory", "a manifest"
+    if len(model.onnx) > MAX_GRAPH_BYTES:
+        raise ModelError(f"{model} is larger than {MAX_GRAPH_BYTES} bytes; it is not an ONNX model")
+    table = parse_json_object(
+        model.manifest, name, MAX_MANIFEST_BYTES, ModelError, what, strict_json
+    )
+    if "engine_sha256" in table:
+        raise ModelError(
+            f"{name} is an engine's; engines are opened from their files only: write both to a "
+            "folder, or take the ONNX model"
+        )
+    manifest = manifest_from(table, name)
+    actual = hashlib.sha256(model.onnx).hexdigest()
+    if actual != manifest.sha256:
+        raise ModelError(
+            f"{model} is not the one that its manifest describes: its sha256 is {actual[:12]}..., "
+            f"the manifest says {manifest.sha256[:12]}...; take both from one export"
+        )
+    return manifest
+
+
 def open_model(
-    model: Path,
+    model: Source,
     manifest: Manifest,
     size: int,
     backend: str = AUTO,
@@ -91,7 +127,7 @@ def open_model(
     """Loads a model on the best engine there is.
 
     Args:
-        model: the ONNX file or engine that is named.
+        model: the ONNX file or engine that is named, or a model in memory.
         manifest: its manifest, see `read_model_manifest`.
         size: longer side of the inputs to come, in pixels. An engine that lies beside the model
             must take them.
@@ -123,7 +159,7 @@ def open_model(
     return Model(found.backend, found.path, found.manifest, refusals + found.reasons)
 
 
-def _file_for(backend: str, model: Path, manifest: Manifest, size: int, precision: str) -> Chosen:
+def _file_for(backend: str, model: Source, manifest: Manifest, size: int, precision: str) -> Chosen:
     """The file that a backend is to load.
 
     Raises:
@@ -131,6 +167,8 @@ def _file_for(backend: str, model: Path, manifest: Manifest, size: int, precisio
         ModelError: it is damaged.
     """
     if backend in FLAVOURS:
+        if isinstance(model, ModelBytes):
+            raise BackendError("the model is in memory; engines are opened from files only")
         if is_engine(model):
             return _engine_itself(model, manifest, backend)
         return _engine_beside(model, manifest, backend, size, precision)

@@ -104,7 +104,32 @@ def read_json_object(
     parse: Callable[[str], Any] = json.loads,
 ) -> dict[str, Any]:
     """The object that a JSON file holds; see `read_json`. Anything else is an error too."""
-    table = read_json(path, max_bytes, error, what, parse)
+    return _object(read_json(path, max_bytes, error, what, parse), path, error, what)
+
+
+def parse_json_object(
+    content: bytes,
+    name: str,
+    max_bytes: int,
+    error: type[IoebssError],
+    what: str,
+    parse: Callable[[str], Any] = json.loads,
+) -> dict[str, Any]:
+    """The object that bytes hold, as `read_json_object` reads it from a file.
+
+    Args:
+        name: what messages call them.
+    """
+    if len(content) > max_bytes:
+        raise error(f"{name} is larger than {max_bytes} bytes; it is not {what}")
+    try:
+        table = parse(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as failure:
+        raise error(f"{name} cannot be read as JSON, it is not {what}: {failure}") from None
+    return _object(table, name, error, what)
+
+
+def _object(table: Any, name: Path | str, error: type[IoebssError], what: str) -> dict[str, Any]:
     if not isinstance(table, dict):
-        raise error(f"{path} is not {what}: it holds no JSON object")
+        raise error(f"{name} is not {what}: it holds no JSON object")
     return table

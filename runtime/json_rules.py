@@ -35,7 +35,7 @@ def whole(low: int, high: int) -> Check:
     return lambda value: type(value) is int and low <= value <= high
 
 
-def check_format(table: dict[str, Any], path: Path, newest: int, what: str) -> None:
+def check_format(table: dict[str, Any], path: Path | str, newest: int, what: str) -> None:
     """Checks the version of a file's layout.
 
     Args:
@@ -56,7 +56,7 @@ def check_format(table: dict[str, Any], path: Path, newest: int, what: str) -> N
 
 
 def check_values(
-    table: dict[str, Any], path: Path, rules: Iterable[Rule], required: set[str], remedy: str
+    table: dict[str, Any], path: Path | str, rules: Iterable[Rule], required: set[str], remedy: str
 ) -> None:
     """Checks that the required keys are there and that the values of those that are follow their
     rules.

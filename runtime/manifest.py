@@ -149,11 +149,11 @@ def read_manifest(model: Path) -> Manifest:
     return manifest_from(table, path)
 
 
-def manifest_from(table: dict[str, Any], path: Path) -> Manifest:
+def manifest_from(table: dict[str, Any], path: Path | str) -> Manifest:
     """A manifest from its JSON object, validated.
 
     Args:
-        path: of the file that holds it, for messages.
+        path: of the file that holds it, or what messages call it.
 
     Raises:
         ModelError: see `read_manifest`.

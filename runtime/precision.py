@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ioebss.errors import ModelError, UsageError
+from ioebss.model_bytes import ModelBytes, Source
 from ioebss.processor import eight_bit_dot_products
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ class Chosen:
     """A file to run.
 
     Attributes:
-        path: of the file.
+        path: of the file, or what is run from memory.
         manifest: its own.
         why: it was chosen, in words.
     """
 
-    path: Path
+    path: Source
     manifest: Manifest
     why: str
 
@@ -43,7 +44,7 @@ def cpu_int8_path(model: Path) -> Path:
     return model.with_suffix(".int8.cpu.onnx")
 
 
-def check_precision(precision: str, model: Path, manifest: Manifest) -> None:
+def check_precision(precision: str, model: Source, manifest: Manifest) -> None:
     """Checks that a precision can be asked for with this model.
 
     Raises:
@@ -57,9 +58,13 @@ def check_precision(precision: str, model: Path, manifest: Manifest) -> None:
             f"{model} is in {own}, it cannot run in {precision}; name the float32 file it was made "
             "from, or leave the precision out"
         )
+    if precision == INT8 and own == FP32 and isinstance(model, ModelBytes):
+        raise UsageError(
+            f"{model} is in {own}, and no 8-bit file lies beside it; take the bytes of that file"
+        )
 
 
-def named_file(model: Path, manifest: Manifest, precision: str) -> Chosen | None:
+def named_file(model: Source, manifest: Manifest, precision: str) -> Chosen | None:
     """The file that is named, where nothing else may be taken for it: it was asked for exactly, or
     it is a float32 model's counterpart in another precision itself. None where others may."""
     if precision == EXACT:
@@ -69,11 +74,11 @@ def named_file(model: Path, manifest: Manifest, precision: str) -> Chosen | None
     return None
 
 
-def file_for_cpu(model: Path, manifest: Manifest, precision: str) -> Chosen:
+def file_for_cpu(model: Source, manifest: Manifest, precision: str) -> Chosen:
     """The file that a CPU runs.
 
     Args:
-        model: the ONNX file that is named.
+        model: the ONNX file that is named, or a model in memory.
         manifest: its manifest.
         precision: one of `CHOICES`.
 
@@ -82,6 +87,8 @@ def file_for_cpu(model: Path, manifest: Manifest, precision: str) -> Chosen:
     """
     if named := named_file(model, manifest, precision):
         return named
+    if isinstance(model, ModelBytes):
+        return Chosen(model, manifest, f"float32: nothing lies beside {model}")
     if precision == FP32:
         return Chosen(model, manifest, "float32 was asked for")
     if precision == INT8:

@@ -14,6 +14,7 @@ from ioebss.choice import open_model, read_model_manifest
 from ioebss.errors import UsageError
 from ioebss.image_files import as_photo
 from ioebss.manifest import MAX_SIDE, Manifest
+from ioebss.model_bytes import ModelBytes, Source
 from ioebss.precision import cpu_int8_path
 from ioebss.session import Session
 
@@ -27,7 +28,8 @@ class Segmenter:
     A segmenter holds no photo: `open` makes a `Session` for each. It may be shared by threads.
 
     Args:
-        model: an ONNX file or an engine with its manifest beside it; None takes the bundled model.
+        model: an ONNX file or an engine with its manifest beside it, or the bytes of an ONNX file
+            and its manifest (`ModelBytes`); None takes the bundled model.
         backend: "auto", or the name of an engine (`ioebss.backends.BACKENDS`), which is then never
             replaced by another.
         precision: "auto" may run what lies beside a float32 ONNX file and was made from it: an
@@ -45,7 +47,7 @@ class Segmenter:
 
     Attributes:
         manifest: what is known about the model in use.
-        model: path of the file in use.
+        model: path of the file in use, or the bytes that were given.
         precision: it is in: "fp32", "fp16" or "int8".
         backend: name of the engine in use.
         reasons: why the engines before it were refused, and why this file is in use; a line each.
@@ -62,7 +64,7 @@ class Segmenter:
 
     def __init__(
         self,
-        model: str | Path | None = None,
+        model: str | Path | ModelBytes | None = None,
         *,
         backend: str = AUTO,
         precision: str = AUTO,
@@ -71,13 +73,13 @@ class Segmenter:
         zoom: bool = True,
         flip: bool = False,
     ) -> None:
-        path = BUNDLED if model is None else Path(model)
-        named = read_model_manifest(path)
+        source = _source_of(model)
+        named = read_model_manifest(source)
         whole = isinstance(threads, Integral)
         if threads is not None and not (whole and 1 <= threads <= MAX_THREADS):
             raise UsageError(f"threads = {threads!r}; it must be 1 to {MAX_THREADS}")
         self.size = _checked_size(named, size)
-        loaded = open_model(path, named, self.size, backend, precision, threads)
+        loaded = open_model(source, named, self.size, backend, precision, threads)
         self._backend = loaded.backend
         self.manifest, self.model, self.reasons = loaded.manifest, loaded.path, loaded.reasons
         self.precision = loaded.manifest.precision
@@ -96,6 +98,12 @@ class Segmenter:
         """
         pixels = as_photo(photo)
         return Session(pixels, self.manifest, self._backend, self.size, self.zoom, self.flip)
+
+
+def _source_of(model: str | Path | ModelBytes | None) -> Source:
+    if model is None:
+        return BUNDLED
+    return model if isinstance(model, ModelBytes) else Path(model)
 
 
 def _checked_size(manifest: Manifest, size: int | None) -> int:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -91,6 +92,16 @@ def make_model(tmp_path: Path) -> ModelFactory:
         return path
 
     return make
+
+
+@pytest.fixture
+def weights_outside(tmp_path: Path) -> Path:
+    """The bundled model with its weights in another file beside it."""
+    graph, path = onnx.load(ioebss.BUNDLED), tmp_path / "apart.onnx"
+    onnx.save(graph, path, save_as_external_data=True, location="weights", size_threshold=1024)
+    assert (tmp_path / "weights").stat().st_size > 1_000_000
+    write_manifest(replace(read_manifest(ioebss.BUNDLED), sha256=sha256_of(path)), path)
+    return path
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import importlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from ioebss.errors import BackendError, UsageError
 from ioebss.eye import Eye
 from ioebss.manifest import Manifest
+from ioebss.model_bytes import Source
 
 logger = logging.getLogger("ioebss")
 AUTO = "auto"
@@ -60,13 +60,13 @@ class SeeingBackend(Backend, Protocol):
         ...
 
 
-Opener = Callable[[Path, Manifest, int | None], Backend]
+Opener = Callable[[Source, Manifest, int | None], Backend]
 
 
 def _opener(module: str, name: str) -> Opener:
     """A backend's class, imported when it is first asked for."""
 
-    def open_it(model: Path, manifest: Manifest, threads: int | None) -> Backend:
+    def open_it(model: Source, manifest: Manifest, threads: int | None) -> Backend:
         made: Backend = getattr(importlib.import_module(f"ioebss.backends.{module}"), name)(
             model, manifest, threads
         )
@@ -85,12 +85,12 @@ BACKENDS: dict[str, Opener] = {
 
 
 def open_backend(
-    model: Path, manifest: Manifest, name: str = AUTO, threads: int | None = None
+    model: Source, manifest: Manifest, name: str = AUTO, threads: int | None = None
 ) -> Backend:
     """Loads exactly this file on an engine; `ioebss.choice` decides which file that is.
 
     Args:
-        model: the ONNX file, or an engine.
+        model: the ONNX file, an engine, or a model in memory.
         manifest: of the model.
         name: one of `BACKENDS`, or "auto" for the first that works. An engine asked for by name is
             never replaced by another.

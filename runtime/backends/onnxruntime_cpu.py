@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +12,7 @@ from ioebss.backends.onnxruntime_graph import (
     load_graph,
 )
 from ioebss.manifest import INPUT, OUTPUT, Manifest
+from ioebss.model_bytes import Source
 
 
 class OnnxRuntimeCpu:
@@ -26,7 +25,7 @@ class OnnxRuntimeCpu:
 
     name = "onnxruntime-cpu"
 
-    def __init__(self, model: Path, manifest: Manifest, threads: int | None = None) -> None:
+    def __init__(self, model: Source, manifest: Manifest, threads: int | None = None) -> None:
         onnxruntime = import_onnxruntime("cpu")
         providers = ["CPUExecutionProvider"]
         self._session = load_graph(onnxruntime, model, manifest, threads, providers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from ioebss.gpu.kernels import Kernels
 from ioebss.gpu.libcuda import require_gpu
 from ioebss.gpu.pycuda_driver import PyCudaDriver
 from ioebss.manifest import INPUT, OUTPUT, Manifest
+from ioebss.model_bytes import Source
 
 logger = logging.getLogger("ioebss")
 PROVIDER = "CUDAExecutionProvider"
@@ -46,7 +46,7 @@ class OnnxRuntimeCuda:
 
     name = "onnxruntime-cuda"
 
-    def __init__(self, model: Path, manifest: Manifest, threads: int | None = None) -> None:
+    def __init__(self, model: Source, manifest: Manifest, threads: int | None = None) -> None:
         require_gpu()
         onnxruntime = import_onnxruntime("gpu")
         if PROVIDER not in onnxruntime.get_available_providers():

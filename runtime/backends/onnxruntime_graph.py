@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,15 @@ from ioebss.errors import (
     first_line,
 )
 from ioebss.manifest import INPUT, OUTPUT, Manifest
+from ioebss.model_bytes import ModelBytes, Source
 
 # x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: masks went to pieces,
 # down to an IoU of 0.07 with float32. With this, weights are made unsigned there, which takes a
 # third more time; elsewhere it changes nothing.
 EXACT_8_BITS = ("session.x64quantprecision", "1")
+
+# A model in memory holds all its weights. Others would be looked for in the current folder.
+NO_WEIGHTS_OUTSIDE = ("session.model_external_initializers_file_folder_path", os.devnull)
 
 # In the environment, for many processes on a machine, whose threads would be in each other's way:
 # ONNX Runtime's spin while they wait (docs/backends.md).
@@ -81,20 +84,21 @@ def session_options(onnxruntime: Any, threads: int | None) -> Any:
     return options
 
 
-def open_session(onnxruntime: Any, model: Path, options: Any, providers: list[Any]) -> Any:
+def open_session(onnxruntime: Any, model: Source, options: Any, providers: list[Any]) -> Any:
     """An `InferenceSession`.
 
     Raises:
         ModelError: the file is no ONNX model.
     """
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=providers)
+        graph = model.onnx if isinstance(model, ModelBytes) else str(model)
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # onnxruntime's errors share no base class but Exception
         raise ModelError(f"{model} cannot be loaded by onnxruntime: {first_line(error)}") from None
 
 
 def load_graph(
-    onnxruntime: Any, model: Path, manifest: Manifest, threads: int | None, providers: list[Any]
+    onnxruntime: Any, model: Source, manifest: Manifest, threads: int | None, providers: list[Any]
 ) -> Any:
     """An `InferenceSession`, its interface checked.
 
@@ -103,6 +107,8 @@ def load_graph(
     """
     options = session_options(onnxruntime, threads)
     options.add_session_config_entry(*EXACT_8_BITS)
+    if isinstance(model, ModelBytes):
+        options.add_session_config_entry(*NO_WEIGHTS_OUTSIDE)
     session = open_session(onnxruntime, model, options, providers)
     check_interface(session, model, manifest)
     return session
@@ -116,7 +122,7 @@ def failed(error: Exception) -> BackendError:
     return BackendError(f"onnxruntime failed: {text}")
 
 
-def check_interface(session: Any, model: Path, manifest: Manifest) -> None:
+def check_interface(session: Any, model: Source, manifest: Manifest) -> None:
     """Checks that a loaded graph is what the model contract and the manifest say.
 
     Raises:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-OK, USAGE, CLICK, IMAGE, MODEL, BACKEND, MISSING_LIBRARY, MEMORY, INTERNAL = range(9)
+OK, USAGE, CLICK, IMAGE, MODEL, BACKEND, MISSING_LIBRARY, MEMORY, INTERNAL, CANCELLED = range(10)
 RGB, BGR, RGBA, BGRA, GREY = range(5)
 VALUES = {RGB: 3, BGR: 3, RGBA: 4, BGRA: 4, GREY: 1}  # a pixel
 
@@ -96,6 +96,8 @@ class Library:
         for name in ("name", "backend", "backend_log", "size", "has_previous", "zooms"):
             getattr(f, f"ioebss_model_{name}").argtypes = [c_void_p]
         f.ioebss_model_open.argtypes = [c_char_p, c_void_p, POINTER(c_void_p)]
+        bytes_of = [c_char_p, c_size_t]
+        f.ioebss_model_open_memory.argtypes = [*bytes_of * 2, c_void_p, POINTER(c_void_p)]
         f.ioebss_session_open.argtypes = [c_void_p, c_void_p, POINTER(c_void_p)]
 
     def call(self, name: str, *arguments: Any) -> None:
@@ -111,16 +113,19 @@ class Library:
         return options
 
     def open(self, path: Path, **options: Any) -> Model:
-        return Model(self, path, self.options(**options))
+        return Model(self, "model_open", str(path).encode(), byref(self.options(**options)))
+
+    def open_memory(self, onnx: bytes, manifest: bytes, **options: Any) -> Model:
+        sizes = (onnx, len(onnx), manifest, len(manifest))
+        return Model(self, "model_open_memory", *sizes, byref(self.options(**options)))
 
 
 class Model:
     """ioebss_model."""
 
-    def __init__(self, library: Library, path: Path, options: Options | None) -> None:
+    def __init__(self, library: Library, function: str, *arguments: Any) -> None:
         self.library, self.handle = library, c_void_p()
-        pointer = None if options is None else byref(options)
-        library.call("model_open", str(path).encode(), pointer, byref(self.handle))
+        library.call(function, *arguments, byref(self.handle))
 
     def __del__(self) -> None:
         self.library.functions.ioebss_model_close(self.handle)

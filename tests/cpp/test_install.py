@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ioebss import BUNDLED, Segmenter
+from ioebss import BUNDLED, BUNDLED_INT8, Segmenter
 from ioebss.image_files import read_photo
 
 from .conftest import SOURCE, run
@@ -269,11 +270,96 @@ def ioebss_version() -> str:
     return text.split('version = "')[1].split('"')[0]
 
 
+# -- what is installed beside the library
+
+
+def models_told(prefix: Path, folder: Path) -> str:
+    """What a project learns of the models' folder by find_package."""
+    folder.mkdir()
+    told = f'{PACKAGE}\nfile(WRITE ${{CMAKE_BINARY_DIR}}/models "${{ioebss_MODELS_DIR}}")'
+    out = configure(folder, "CXX", told, (), f"-DCMAKE_PREFIX_PATH={prefix}")
+    return (out / "models").read_text("utf-8")
+
+
+def models_of_pkg_config(prefix: Path) -> str:
+    if shutil.which("pkg-config") is None:
+        pytest.skip("pkg-config is not installed")
+    search = os.environ | {"PKG_CONFIG_PATH": str(installed_folder(prefix) / "pkgconfig")}
+    return run("pkg-config", "--variable=modelsdir", "ioebss", env=search).strip()
+
+
+def test_the_licences_are_installed(prefix: Path) -> None:
+    folder = prefix / "share/doc/ioebss"
+    assert (folder / "LICENSE").read_bytes() == (SOURCE.parents[1] / "LICENSE").read_bytes()
+    notice = (folder / "THIRD-PARTY.txt").read_text("utf-8")
+    places = (Path(f, "nlohmann/json.hpp") for f in ("/usr/local/include", "/usr/include"))
+    header = next(filter(Path.is_file, places)).read_text("utf-8")
+    holder = re.search(r"(?:SPDX-FileCopyrightText: |Copyright \(c\) )(.*)", header)
+    assert holder and f"Copyright (c) {holder[1]}" in notice
+    assert "Permission is hereby granted, free of charge" in notice
+
+
+def test_the_models_are_installed(prefix: Path, tmp_path: Path) -> None:
+    """Where CMake and pkg-config say they are."""
+    for told in (models_told(prefix, tmp_path / "project"), models_of_pkg_config(prefix)):
+        assert Path(told).resolve() == prefix / "share/ioebss/models"
+        for model in (BUNDLED, BUNDLED_INT8):
+            for file in (model, model.with_suffix(".json")):
+                assert (Path(told) / file.name).read_bytes() == file.read_bytes()
+
+
+def test_the_models_are_left_out(build: Path, tmp_path: Path) -> None:
+    other = tmp_path / "prefix"
+    run("cmake", build, "-DIOEBSS_INSTALL_MODELS=OFF")
+    try:
+        run("cmake", "--install", build, "--prefix", other)
+    finally:
+        run("cmake", build, "-DIOEBSS_INSTALL_MODELS=ON")
+    assert not list(other.rglob("*.onnx"))
+    assert models_told(other, tmp_path / "project") == models_of_pkg_config(other) == ""
+
+
+# -- its own tests
+
+
+@pytest.mark.parametrize("named", ["nothing", "the library", "the release archive"])
+def test_tests_find_the_library(build: Path, tmp_path: Path, named: str) -> None:
+    """Without a Python that has one, and none in the system; so they seldom skip networks."""
+    root, library = tmp_path / "root", tmp_path / "root/lib/libonnxruntime.so.1"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    cache = (build / "CMakeCache.txt").read_text("utf-8")
+    (headers,) = re.findall(r"^ONNXRUNTIME_INCLUDE_DIR:PATH=(.*)$", cache, re.MULTILINE)
+    options = [f"-DONNXRUNTIME_INCLUDE_DIR={headers}", "-Dpython=false", "-Dsystem_library=OFF"]
+    options.append(f"-DONNXRUNTIME_ROOT={root if named == 'the release archive' else ''}")
+    own = ("IOEBSS_ONNXRUNTIME", "ONNXRUNTIME_ROOT")
+    environment = {k: v for k, v in os.environ.items() if k not in own}
+    if named == "the library":
+        environment["IOEBSS_ONNXRUNTIME"] = str(library)
+    said = run("cmake", "-B", tmp_path / "out", "-S", SOURCE, *options, env=environment)
+    assert ("-DIOEBSS_TEST_ONNXRUNTIME=FILE" in said) == (named == "nothing")
+    listed = run("ctest", "--test-dir", tmp_path / "out", "--show-only=json-v1")
+    (test,) = (
+        t for t in json.loads(listed[listed.index("{") :])["tests"] if t["name"] == "session"
+    )
+    (values,) = (p["value"] for p in test["properties"] if p["name"] == "ENVIRONMENT")
+    loaded = [v for v in values if v.startswith("IOEBSS_ONNXRUNTIME=")]
+    assert loaded == ([] if named == "nothing" else [f"IOEBSS_ONNXRUNTIME={library}"])
+
+
+# -- the examples
+
+
 @pytest.fixture(scope="module")
-def click_to_mask(build: Path) -> Path:
+def examples(build: Path) -> Path:
     run("cmake", build, "-DIOEBSS_EXAMPLES=ON")
     run("cmake", "--build", build, "--parallel", "2")
-    program = build / "examples" / "click_to_mask"
+    return build / "examples"
+
+
+@pytest.fixture(scope="module")
+def click_to_mask(examples: Path) -> Path:
+    program = examples / "click_to_mask"
     if not program.is_file():
         pytest.skip("libpng-dev or libjpeg-dev is not installed")
     return program
@@ -316,3 +402,16 @@ def test_the_example_says_what_is_wrong(
         )
         assert result.returncode == code and message in result.stderr
         assert not mask.exists()
+
+
+def test_a_program_that_carries_its_model(
+    examples: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Wherever it is taken: it reads no file of a model."""
+    program = Path(shutil.copy(examples / "embedded_model", tmp_path))
+    loading = environment | {"LD_LIBRARY_PATH": str(examples.parent)}
+    printed = run(program, env=loading, cwd=tmp_path)
+    y, x = np.mgrid[:256, :256] * 2 - 256
+    disc = np.where(4 * (x * x + y * y) < 256 * 256, 200, 50).astype(np.uint8)
+    session = Segmenter(BUNDLED_INT8, precision="exact").open(np.dstack([disc] * 3))
+    assert printed == f"{session.click(128, 128).sum()}\n"

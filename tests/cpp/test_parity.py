@@ -18,7 +18,7 @@ from ioebss import BUNDLED, BUNDLED_INT8, ClickError, IoebssError, Segmenter, Us
 from ioebss.clicks import MAX_CLICKS
 from ioebss.windows import Zoom
 
-from .library import BGR, BGRA, CLICK, GREY, RGBA, USAGE, CppError, Library
+from .library import BGR, BGRA, CLICK, GREY, MODEL, RGBA, USAGE, CppError, Library
 from .library import Session as CppSession
 from .photographs import COUNT, photographs
 
@@ -198,6 +198,31 @@ def models(
         return loaded[kind]
 
     return load
+
+
+@pytest.mark.parametrize("side", [None, 64], ids=["any size", "fixed"])
+def test_a_model_in_memory(
+    library: Library, samples: Path, make_model: Callable[..., Path], side: int | None
+) -> None:
+    path = make_model(side=side) if side else BUNDLED
+    onnx, manifest = path.read_bytes(), path.with_suffix(".json").read_bytes()
+    model = library.open_memory(onnx, manifest, threads=1)
+    segmenter = Segmenter(path, precision="exact", threads=1)
+    for _, photo in zip(range(3), photographs(samples), strict=False):
+        clicked(Pair(segmenter.open(photo), model.session(photo)), np.random.default_rng(9))
+    with pytest.raises(CppError, match="is not the one that its manifest describes") as caught:
+        library.open_memory(onnx + b" ", manifest)
+    assert caught.value.status == MODEL
+
+
+def test_a_model_in_memory_with_weights_outside(
+    library: Library, weights_outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(weights_outside.parent)
+    onnx, manifest = (weights_outside.with_suffix(s).read_bytes() for s in (".onnx", ".json"))
+    with pytest.raises(CppError, match="the model in memory cannot be loaded") as caught:
+        library.open_memory(onnx, manifest)
+    assert caught.value.status == MODEL
 
 
 @pytest.mark.parametrize("channels", [BGR, RGBA, BGRA, GREY])

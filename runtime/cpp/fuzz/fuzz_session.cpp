@@ -44,7 +44,8 @@ class Echo : public Backend {
   public:
     explicit Echo(bool previous) : previous_(previous) {}
 
-    void run(float *input, std::int64_t height, std::int64_t width, float *logits) const override {
+    void run(float *input, std::int64_t height, std::int64_t width, float *logits,
+             Cancellation &) const override {
         const std::int64_t area = height * width;
         for (std::int64_t i = 0; i < area; ++i) {
             const float *at = input + 3 * area + i;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "clicks.h"
 #include "error.h"
@@ -25,6 +26,16 @@ struct ioebss_session {
 };
 
 namespace {
+
+// Where a new handle goes: NULL until there is one.
+template <typename Handle>
+Handle *&cleared(Handle **handle, const char *name) {
+    if (handle == nullptr) {
+        throw usage_error(std::string(name) + " must not be NULL");
+    }
+    *handle = nullptr;
+    return *handle;
+}
 
 // The session, or a usage error.
 core::Session &session_of(ioebss_session *handle) {
@@ -98,11 +109,26 @@ void ioebss_model_options_init(ioebss_model_options *options) {
 ioebss_status ioebss_model_open(const char *path, const ioebss_model_options *options,
                                 ioebss_model **model) {
     return guarded([&] {
-        if (model == nullptr || path == nullptr) {
-            throw usage_error("path and model must not be NULL");
+        ioebss_model *&made = cleared(model, "model");
+        if (path == nullptr) {
+            throw usage_error("path must not be NULL");
         }
-        *model = nullptr;
-        *model = new ioebss_model{core::open_model(path, options_of(options))};
+        made = new ioebss_model{core::open_model({path}, options_of(options))};
+    });
+}
+
+ioebss_status ioebss_model_open_memory(const void *onnx, size_t onnx_size, const void *manifest,
+                                       size_t manifest_size, const ioebss_model_options *options,
+                                       ioebss_model **model) {
+    return guarded([&] {
+        ioebss_model *&made = cleared(model, "model");
+        if (onnx == nullptr || manifest == nullptr) {
+            throw usage_error("onnx and manifest must not be NULL");
+        }
+        const core::Source source =
+            core::in_memory({static_cast<const char *>(onnx), onnx_size},
+                            {static_cast<const char *>(manifest), manifest_size});
+        made = new ioebss_model{core::open_model(source, options_of(options))};
     });
 }
 
@@ -135,11 +161,11 @@ int32_t ioebss_model_zooms(const ioebss_model *model) { return model->model->hab
 ioebss_status ioebss_session_open(const ioebss_model *model, const ioebss_image *photo,
                                   ioebss_session **session) {
     return guarded([&] {
-        if (model == nullptr || session == nullptr) {
-            throw usage_error("model and session must not be NULL");
+        ioebss_session *&made = cleared(session, "session");
+        if (model == nullptr) {
+            throw usage_error("model must not be NULL");
         }
-        *session = nullptr;
-        *session = new ioebss_session{core::Session(model->model, photo)};
+        made = new ioebss_session{core::Session(model->model, photo)};
     });
 }
 
@@ -202,6 +228,8 @@ ioebss_status ioebss_session_probability(ioebss_session *session, float *data, i
         own.probability(core::rows_of(data, stride, own.height(), own.width()));
     });
 }
+
+int32_t ioebss_session_cancel(ioebss_session *session) { return session->session.cancel() ? 1 : 0; }
 
 int32_t ioebss_session_width(const ioebss_session *session) {
     return static_cast<int32_t>(session->session.width());

@@ -83,9 +83,13 @@ Choice opened(const std::string &name, std::unique_ptr<Backend> backend, const s
     return {name, std::move(backend), why.empty() ? "" : name + ": " + why, std::move(manifest)};
 }
 
-Choice open_engine(const std::filesystem::path &model, const Manifest &manifest, std::int64_t size,
+Choice open_engine(const Source &source, const Manifest &manifest, std::int64_t size,
                    const std::string &flavour) {
+    if (source.bytes) {
+        throw backend_error("the model is in memory; engines are opened from files only");
+    }
     require_built(flavour);
+    const std::filesystem::path &model = source.path;
     if (!is_engine(model)) {
         const std::filesystem::path path = engine_path(model, flavour);
         EngineManifest engine = engine_beside(model, manifest, flavour, size);
@@ -101,13 +105,13 @@ Choice open_engine(const std::filesystem::path &model, const Manifest &manifest,
     return opened(flavour, open_tensorrt(model, engine), why, manifest);
 }
 
-Choice open(const std::filesystem::path &model, const Manifest &manifest, std::int64_t size,
+Choice open(const Source &model, const Manifest &manifest, std::int64_t size,
             const std::string &name, const EngineOptions &options) {
     if (is_flavour(name)) {
         return open_engine(model, manifest, size, name);
     }
-    if (is_engine(model)) {
-        throw backend_error(model.filename().string() + " is an engine; this runs ONNX files");
+    if (is_engine(model.path)) {
+        throw backend_error(model.path.filename().string() + " is an engine; this runs ONNX files");
     }
     const auto open_onnx = name == kCuda ? open_onnxruntime_cuda : open_onnxruntime_cpu;
     return opened(name, open_onnx(model, manifest, options), "", manifest);
@@ -115,34 +119,18 @@ Choice open(const std::filesystem::path &model, const Manifest &manifest, std::i
 
 // Whether another engine may be tried after this error: one refused, or a file that nobody has
 // named is damaged.
-bool may_go_on(const Error &error, const std::filesystem::path &model, const std::string &name) {
+bool may_go_on(const Error &error, const Source &model, const std::string &name) {
     return is_refusal(error) ||
-           (error.status() == IOEBSS_ERROR_MODEL && is_flavour(name) && !is_engine(model));
+           (error.status() == IOEBSS_ERROR_MODEL && is_flavour(name) && !is_engine(model.path));
 }
 
 }  // namespace
-
-Manifest read_model_manifest(const std::filesystem::path &model) {
-    std::error_code failure;
-    if (std::filesystem::is_directory(model, failure)) {
-        throw model_error(model.string() + " is a folder; name the model file in it");
-    }
-    if (!is_file(model)) {
-        throw model_error(model.string() + " does not exist: no such model file");
-    }
-    if (is_engine(model)) {
-        return read_engine_manifest(model).model;
-    }
-    Manifest manifest = read_manifest(model);
-    check_graph(model, manifest);
-    return manifest;
-}
 
 std::filesystem::path engine_path(const std::filesystem::path &model, const std::string &flavour) {
     return std::filesystem::path(model).replace_extension("." + flavour + kEngineSuffix);
 }
 
-Choice choose(const std::filesystem::path &model, const Manifest &manifest, std::int64_t size,
+Choice choose(const Source &model, const Manifest &manifest, std::int64_t size,
               const std::string &name, const EngineOptions &options) {
     check_name(name);
     if (name != kAuto) {

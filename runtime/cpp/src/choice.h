@@ -8,6 +8,7 @@
 
 #include "backends/backend.h"
 #include "manifest.h"
+#include "source.h"
 
 namespace ioebss::core {
 
@@ -22,21 +23,17 @@ struct Choice {
     Manifest manifest;  // of the file that is run
 };
 
-// The manifest of an ONNX file, or the one that an engine's own holds. The ONNX file is checked to
-// be what its manifest describes; engines are when they are loaded. Throws a model error: the model
-// or its manifest is missing, damaged, or they do not fit each other.
-Manifest read_model_manifest(const std::filesystem::path &model);
-
 // Where an engine that was made from an ONNX file is looked for.
 std::filesystem::path engine_path(const std::filesystem::path &model, const std::string &flavour);
 
-// Loads a model on the engine of this name, or with "auto" on the first that works.
+// Loads a model on the engine of this name, or with "auto" on the first that works. One in memory
+// has nothing beside it.
 //   manifest: of the model, see read_model_manifest.
 //   size: longer side of the inputs to come, in pixels. An engine that lies beside the model must
 //     take them.
 // Throws a usage error: unknown name; a backend error: the engine cannot be used here, with "auto"
 // none can; a model error: a file is damaged or does not fit its manifest.
-Choice choose(const std::filesystem::path &model, const Manifest &manifest, std::int64_t size,
+Choice choose(const Source &model, const Manifest &manifest, std::int64_t size,
               const std::string &name, const EngineOptions &options);
 
 }  // namespace ioebss::core

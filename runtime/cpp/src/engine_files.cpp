@@ -313,9 +313,7 @@ std::vector<char> read_engine(const std::filesystem::path &engine, const EngineM
         throw_unreadable(engine,
                          errno != 0 ? std::generic_category().message(errno) : "read error");
     }
-    Sha256 digest;
-    digest.update(reinterpret_cast<const std::uint8_t *>(plan.data()), plan.size());
-    const std::string actual = digest.hex_digest();
+    const std::string actual = sha256_of_bytes({plan.data(), plan.size()});
     if (actual != manifest.engine_sha256) {
         throw model_error(
             engine.string() + " is not the file that " +

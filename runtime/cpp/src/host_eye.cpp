@@ -23,11 +23,12 @@ void mirror(const float *from, std::int64_t rows, std::int64_t width, float *to)
 }  // namespace
 
 HostEye::HostEye(Photo photo, const Manifest &manifest, const Backend &backend,
-                 std::int64_t longest, bool flip)
+                 std::int64_t longest, bool flip, Cancellation &cancellation)
     : manifest_(manifest),
       backend_(backend),
       longest_(longest),
       flip_(flip),
+      cancellation_(cancellation),
       pyramid_(std::move(photo)),
       whole_{0, 0, pyramid_.width(), pyramid_.height()} {
     const auto [height, width] = manifest_.input_size(whole_.height(), whole_.width(), longest_);
@@ -76,7 +77,7 @@ Prediction HostEye::look(const Window &asked, const Clicks &clicks, const Last &
 }
 
 void HostEye::run(std::int64_t height, std::int64_t width, Logits &logits) {
-    backend_.run(input_.data(), height, width, logits.data());
+    backend_.run(input_.data(), height, width, logits.data(), cancellation_);
     if (!flip_) {
         return;
     }
@@ -84,7 +85,7 @@ void HostEye::run(std::int64_t height, std::int64_t width, Logits &logits) {
     const auto channels = static_cast<std::int64_t>(manifest_.channels.size());
     mirror(input_.data(), channels * height, width, mirrored_.data());
     Logits answer(height, width, 1);
-    backend_.run(mirrored_.data(), height, width, answer.data());
+    backend_.run(mirrored_.data(), height, width, answer.data(), cancellation_);
     for (std::int64_t y = 0; y < height; ++y) {
         float *row = logits.row(y);
         const float *other = answer.row(y) + width - 1;

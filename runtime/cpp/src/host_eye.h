@@ -15,8 +15,9 @@ class HostEye : public Eye {
   public:
     //   longest: longer side of the network's input.
     //   flip: average the answers to the input and to its mirror image.
+    //   cancellation: by which its network is stopped.
     HostEye(Photo photo, const Manifest &manifest, const Backend &backend, std::int64_t longest,
-            bool flip);
+            bool flip, Cancellation &cancellation);
 
     std::int64_t height() const override { return whole_.y1; }
     std::int64_t width() const override { return whole_.x1; }
@@ -32,6 +33,7 @@ class HostEye : public Eye {
     const Backend &backend_;
     std::int64_t longest_;
     bool flip_;
+    Cancellation &cancellation_;
     Pyramid pyramid_;
     Window whole_;
     View whole_view_, last_view_;    // kept from click to click

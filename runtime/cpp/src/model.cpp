@@ -29,15 +29,15 @@ std::int64_t checked_size(const Manifest &manifest, std::int64_t size) {
 
 }  // namespace
 
-std::shared_ptr<const Model> open_model(const std::string &path, const ModelOptions &options) {
-    const Manifest named = read_model_manifest(path);
+std::shared_ptr<const Model> open_model(const Source &source, const ModelOptions &options) {
+    const Manifest named = read_model_manifest(source);
     const std::int64_t size = checked_size(named, options.size);
     if (options.engine.threads < 0 || options.engine.threads > kMaxThreads) {
         throw usage_error("threads = " + std::to_string(options.engine.threads) +
                           "; it must be 1 to " + std::to_string(kMaxThreads) +
                           ", or 0 to leave it to the engine");
     }
-    Choice choice = choose(path, named, size, options.backend, options.engine);
+    Choice choice = choose(source, named, size, options.backend, options.engine);
     const Habits habits{size, options.zoom ? choice.manifest.zoom : std::nullopt, options.flip};
     return std::make_shared<const Model>(Model{std::move(choice), habits});
 }

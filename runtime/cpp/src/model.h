@@ -34,6 +34,6 @@ struct Model {
 // Throws a model error: the model or its manifest is missing, damaged, or they do not fit each
 // other; a backend error: no engine can be used, or not the one asked for; a usage error: unknown
 // backend, a size that the model does not take, negative threads.
-std::shared_ptr<const Model> open_model(const std::string &path, const ModelOptions &options);
+std::shared_ptr<const Model> open_model(const Source &source, const ModelOptions &options);
 
 }  // namespace ioebss::core

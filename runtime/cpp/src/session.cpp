@@ -14,7 +14,7 @@ namespace ioebss::core {
 namespace {
 
 // The engine's own eye where it has one; mirrored input is made on the host.
-std::unique_ptr<Eye> eye_on(Photo photo, const Model &model) {
+std::unique_ptr<Eye> eye_on(Photo photo, const Model &model, Cancellation &cancellation) {
     const Backend &backend = *model.choice.backend;
     const Habits &habits = model.habits;
     std::unique_ptr<Eye> eye;
@@ -23,15 +23,16 @@ std::unique_ptr<Eye> eye_on(Photo photo, const Model &model) {
     }
     if (eye == nullptr) {
         eye = std::make_unique<HostEye>(std::move(photo), model.manifest(), backend, habits.longest,
-                                        habits.flip);
+                                        habits.flip, cancellation);
     }
     return eye;
 }
 
 // The predictor, and how long it took to prepare the photo.
-Predictor prepared(const ioebss_image *photo, const Model &model, double &milliseconds) {
+Predictor prepared(const ioebss_image *photo, const Model &model, Cancellation &cancellation,
+                   double &milliseconds) {
     const Clock clock;
-    Predictor predictor(eye_on(photo_of(photo), model), model.habits.zoom);
+    Predictor predictor(eye_on(photo_of(photo), model, cancellation), model.habits.zoom);
     milliseconds = clock.milliseconds();
     return predictor;
 }
@@ -39,7 +40,8 @@ Predictor prepared(const ioebss_image *photo, const Model &model, double &millis
 }  // namespace
 
 Session::Session(std::shared_ptr<const Model> model, const ioebss_image *photo)
-    : model_(std::move(model)), predictor_(prepared(photo, *model_, timing_.prepare)) {}
+    : model_(std::move(model)),
+      predictor_(prepared(photo, *model_, cancellation_, timing_.prepare)) {}
 
 const Click &Session::click_at(std::size_t index) const {
     if (index >= steps_.size()) {
@@ -67,7 +69,7 @@ void Session::click(double x, double y, std::int32_t label, const Rows<std::uint
     }
     Clicks all = clicks(steps_.size());
     all.push_back(click);
-    Step step{click, predictor_.predict(all, last)};
+    Step step{click, predicted(all, last)};
     ioebss_timing timing = timing_;
     timing.network = step.prediction.network;
     timing.input = clock.milliseconds() - timing.network;
@@ -160,7 +162,7 @@ void Session::predict(const ioebss_click *clicks, std::size_t count, const ioebs
     if (valid.empty() || (!mask && !on_object)) {
         throw click_error("no foreground click: click on the object at least once (label 1)");
     }
-    const Prediction prediction = predictor_.predict(valid, {nullptr, mask ? &*mask : nullptr});
+    const Prediction prediction = predicted(valid, {nullptr, mask ? &*mask : nullptr});
     write_mask(&prediction, valid, rows);
 }
 
@@ -173,6 +175,18 @@ Clicks Session::clicks(std::size_t count) const {
         result.push_back(steps_[i].click);
     }
     return result;
+}
+
+Prediction Session::predicted(const Clicks &clicks, const Last &last) {
+    Cancellation::Work work(cancellation_);
+    try {
+        Prediction prediction = predictor_.predict(clicks, last);
+        work.settle();
+        return prediction;
+    } catch (...) {
+        work.settle();  // what an engine says that was stopped helps nobody
+        throw;
+    }
 }
 
 Mask Session::checked_start(const ioebss_mask_view &start) const {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "cancellation.h"
 #include "clicks.h"
 #include "model.h"
 #include "photo.h"
@@ -27,7 +28,7 @@ class Session {
 
     // These three write the new mask too: to `rows`; without data there, to the session's own mask
     // once that has been shown; else nowhere. The session stays as it was where they throw.
-    // Adds a click. Throws a click error or a backend error.
+    // Adds a click. Throws a click error, a backend error or a cancelled error.
     void click(double x, double y, std::int32_t label, const Rows<std::uint8_t> &rows = {});
     // Without running the network. Throw a usage error if there is nothing to undo or redo.
     void undo(const Rows<std::uint8_t> &rows = {});
@@ -42,9 +43,13 @@ class Session {
     // Foreground probability of each pixel.
     void probability(const Rows<float> &rows) const;
     // The mask of a set of clicks at once; the session's own neither count nor change. Throws a
-    // click error, a usage error, a backend error.
+    // click error, a usage error, a backend error, a cancelled error.
     void predict(const ioebss_click *clicks, std::size_t count, const ioebss_mask_view *start,
                  const Rows<std::uint8_t> &rows);
+
+    // Has click or predict, which runs in another thread, throw a cancelled error; the session
+    // stays as it was. Whether one ran that it was not too late for.
+    bool cancel() { return cancellation_.request(); }
 
   private:
     // A click and the prediction after it.
@@ -55,6 +60,8 @@ class Session {
 
     // The first `count` clicks, with room for one more.
     Clicks clicks(std::size_t count) const;
+    // From the predictor, unless that is cancelled.
+    Prediction predicted(const Clicks &clicks, const Last &last);
     Mask checked_start(const ioebss_mask_view &start) const;
     // Where the mask of a step is to be written, see click. The own mask is not current until
     // the step is done.
@@ -68,6 +75,7 @@ class Session {
 
     std::shared_ptr<const Model> model_;
     ioebss_timing timing_{};
+    Cancellation cancellation_;
     Predictor predictor_;
     std::optional<Mask> start_;
     std::vector<Step> steps_, undone_;

@@ -89,6 +89,12 @@ std::string Sha256::hex_digest() {
     return text;
 }
 
+std::string sha256_of_bytes(std::string_view bytes) {
+    Sha256 digest;
+    digest.update(reinterpret_cast<const std::uint8_t *>(bytes.data()), bytes.size());
+    return digest.hex_digest();
+}
+
 std::string sha256_of(const std::filesystem::path &path) {
     errno = 0;
     std::ifstream file(path, std::ios::binary);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace ioebss::core {
 
@@ -24,6 +25,8 @@ class Sha256 {
     std::array<std::uint8_t, 64> rest_{};
     std::uint64_t size_ = 0;
 };
+
+std::string sha256_of_bytes(std::string_view bytes);
 
 // Of a file, read in pieces. Throws a model error if it cannot be read.
 std::string sha256_of(const std::filesystem::path &path);

@@ -46,7 +46,7 @@ inline bool has_engine() {
     if (library != nullptr && *library != '\0') {
         return true;
     }
-    std::printf("skipped: IOEBSS_ONNXRUNTIME names no library\n");
+    std::printf("skipped: no ONNX Runtime; name the file of its library in IOEBSS_ONNXRUNTIME\n");
     return false;
 }
 

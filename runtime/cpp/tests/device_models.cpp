@@ -18,7 +18,8 @@ class Echo : public Backend {
   public:
     explicit Echo(std::int64_t channels) : channels_(channels) {}
 
-    void run(float *input, std::int64_t height, std::int64_t width, float *logits) const override {
+    void run(float *input, std::int64_t height, std::int64_t width, float *logits,
+             Cancellation &) const override {
         echo(input, channels_, height, width, logits);
     }
 
@@ -36,8 +37,9 @@ class HostExecution : public Execution {
     void enqueue(cuda::Pointer input, cuda::Pointer logits, std::int64_t, std::int64_t height,
                  std::int64_t width, const Stream &stream) override {
         auto work = [this, input, logits, height, width] {
-            network_.run(device_pointer<float>(input), height, width,
-                         device_pointer<float>(logits));
+            Cancellation never;
+            network_.run(device_pointer<float>(input), height, width, device_pointer<float>(logits),
+                         never);
         };
         if (!stand_in::enqueue(stream.get(), work)) {
             throw backend_error("the network failed");
@@ -53,8 +55,9 @@ class DeviceBackend : public Backend {
     explicit DeviceBackend(std::unique_ptr<Backend> network)
         : network_(std::move(network)), kernels_(driver_) {}
 
-    void run(float *input, std::int64_t height, std::int64_t width, float *logits) const override {
-        network_->run(input, height, width, logits);
+    void run(float *input, std::int64_t height, std::int64_t width, float *logits,
+             Cancellation &cancellation) const override {
+        network_->run(input, height, width, logits, cancellation);
     }
 
     std::unique_ptr<Eye> eye(const Photo &photo, const Manifest &manifest,
@@ -107,11 +110,11 @@ std::optional<Pair> network_pair(const std::string &model, std::int64_t longest)
     if (!check::has_engine() || !std::filesystem::exists(model)) {
         return std::nullopt;
     }
-    const Manifest manifest = read_model_manifest(model);
+    const Manifest manifest = read_model_manifest({model});
     const Habits habits{longest, manifest.zoom, false};
     EngineOptions options;
     options.threads = 1;
-    auto network = [&] { return open_onnxruntime_cpu(model, manifest, options); };
+    auto network = [&] { return open_onnxruntime_cpu({model}, manifest, options); };
     return Pair{model_of(std::make_unique<DeviceBackend>(network()), manifest, habits),
                 model_of(network(), manifest, habits)};
 }

@@ -56,9 +56,10 @@ void check_models() {
     CHECK(said(open(bundled, &options), IOEBSS_ERROR_USAGE,
                "choose one of auto, tensorrt, tensorrt-rtx, onnxruntime-cuda, onnxruntime-cpu"));
 #ifdef IOEBSS_HAS_TENSORRT
-    const char *refusal = " lies beside default.onnx; ioebss-export default.onnx --engine tensorrt";
+    const std::string refusal =
+        " lies beside default.onnx; ioebss-export \"" + bundled + "\" --engine tensorrt";
 #else
-    const char *refusal = "is not built into this library";
+    const std::string refusal = "is not built into this library";
 #endif
     options = with("tensorrt");
     CHECK(said(open(bundled, &options), IOEBSS_ERROR_BACKEND, refusal));

@@ -80,7 +80,7 @@ std::vector<std::uint8_t> clicked(const ioebss::Model &model, const Noise &photo
 }
 
 std::vector<std::uint8_t> expected(const Machine &machine, const Noise &photo, bool flip) {
-    const core::Manifest manifest = core::read_model_manifest(machine.model());
+    const core::Manifest manifest = core::read_model_manifest({machine.model()});
     const auto model = echo_model(manifest, {64, manifest.zoom, flip});
     const ioebss_image view = photo.view();
     core::Session session(model, &view);
@@ -185,7 +185,8 @@ void check_refusals() {
     const Machine none;
     std::filesystem::remove(none.engine());
     CHECK(refuses(none.model(), IOEBSS_ERROR_BACKEND,
-                  "no echo.tensorrt.engine lies beside echo.onnx; ioebss-export echo.onnx"));
+                  "no echo.tensorrt.engine lies beside echo.onnx; ioebss-export \"" + none.model() +
+                      "\" --engine tensorrt"));
 }
 
 void check_the_library() {

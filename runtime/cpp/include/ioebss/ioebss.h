@@ -2,8 +2,8 @@
  *
  * OVERVIEW
  *   A model is a pair of files, X.onnx and its manifest X.json, as ioebss-export writes them, or an
- *   engine for GPUs, X.engine and X.engine.json. A model handle holds it, loaded on an engine. A
- *   session handle holds one photo, the clicks on it and what the network answered. The masks are
+ *   engine for GPUs, X.engine and X.engine.json. It may also be in memory, so that a program can carry
+ *   its model in itself. A model handle holds it, loaded on an engine. A session handle holds one photo, the clicks on it and what the network answered. The masks are
  *   those of `import ioebss`, to the pixel, where both run the same ONNX Runtime.
  *
  * BASIC USE (C; for C++ see ioebss.hpp, which adds RAII, views and exceptions)
@@ -44,7 +44,8 @@
  *
  * THREADS
  *   The library has no global state but the last error of each thread. A model may be used by many
- *   threads at once: open sessions of it wherever you like. A session belongs to one thread at a time.
+ *   threads at once: open sessions of it wherever you like. A session belongs to one thread at a time;
+ *   ioebss_session_cancel alone may be called by another one meanwhile.
  *
  * OWNERSHIP
  *   What you pass is copied before the function returns: photos, masks, paths, options may go away.
@@ -92,7 +93,8 @@ enum {
     IOEBSS_ERROR_BACKEND = 5, /* an engine that cannot be used here, or that failed */
     IOEBSS_ERROR_MISSING_LIBRARY = 6, /* the library of an engine is not there; also a BACKEND error */
     IOEBSS_ERROR_MEMORY = 7,          /* there is not enough memory */
-    IOEBSS_ERROR_INTERNAL = 8         /* a fault of the library; please report it */
+    IOEBSS_ERROR_INTERNAL = 8,        /* a fault of the library; please report it */
+    IOEBSS_ERROR_CANCELLED = 9        /* a click that ioebss_session_cancel has stopped */
 };
 
 /* The version of the library that is running: 10000 major + 100 minor + patch. */
@@ -138,7 +140,8 @@ typedef struct ioebss_model_options {
     uint32_t struct_size;    /* sizeof(ioebss_model_options): set by the init function */
     const char *backend;     /* "auto" or the name of an engine; NULL is "auto" */
     const char *onnxruntime; /* path of ONNX Runtime's library; NULL looks for it, see above */
-    int32_t threads;         /* CPU threads of the network, to 9999; 0 leaves it to the engine */
+    int32_t threads;         /* CPU threads of the network, to 9999; 0 leaves it to the engine: all
+                                cores. No environment variable is read for it */
     int32_t size;            /* longer side of the network's input in pixels; 0 is recommended */
     int32_t zoom;            /* 1 (default): look at the object closely, as the manifest says */
     int32_t flip;            /* 1: average with the mirrored input; 0 is the default */
@@ -154,6 +157,16 @@ IOEBSS_API void ioebss_model_options_init(ioebss_model_options *options);
 IOEBSS_API IOEBSS_CHECKED ioebss_status ioebss_model_open(const char *path,
                                                           const ioebss_model_options *options,
                                                           ioebss_model **model);
+/* The same of a model in memory: of the bytes of X.onnx and of X.json, from wherever you have them.
+ * They are checked as files are, and copied: they may go away when the function has returned. There is
+ * nothing beside such a model, nor weights in other files: it runs on ONNX Runtime, and engines of
+ * TensorRT are files.
+ *   onnx: onnx_size bytes, at most 2 GiB. manifest: manifest_size bytes, at most 1 MiB.
+ * Errors: as of ioebss_model_open. */
+IOEBSS_API IOEBSS_CHECKED ioebss_status
+ioebss_model_open_memory(const void *onnx, size_t onnx_size, const void *manifest,
+                         size_t manifest_size, const ioebss_model_options *options,
+                         ioebss_model **model);
 IOEBSS_API void ioebss_model_close(ioebss_model *model);
 
 /* Name in the manifest. */
@@ -237,6 +250,13 @@ IOEBSS_API IOEBSS_CHECKED ioebss_status ioebss_session_view_mask(ioebss_session 
  *   stride: bytes from row to row, a multiple of 4; 0 stands for rows without gaps. */
 IOEBSS_API IOEBSS_CHECKED ioebss_status ioebss_session_probability(ioebss_session *session,
                                                                    float *data, int64_t stride);
+
+/* Stops ioebss_session_click or ioebss_session_predict, which another thread has called: it returns
+ * CANCELLED, and the session is as if it had not been called. ONNX Runtime stops between two layers,
+ * mostly after a few milliseconds; a network of TensorRT goes on to its end, and its answer is dropped.
+ * The session must not be closed meanwhile.
+ * Returns 1: so it will be; 0: nothing runs that could be stopped, it has not begun or is done. */
+IOEBSS_API int32_t ioebss_session_cancel(ioebss_session *session);
 
 IOEBSS_API int32_t ioebss_session_width(const ioebss_session *session);
 IOEBSS_API int32_t ioebss_session_height(const ioebss_session *session);

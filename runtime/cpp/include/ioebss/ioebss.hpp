@@ -15,6 +15,9 @@
 //   if (mask.at(320, 240)) { ... }                             // 255 on the object, 0 off it
 //   session.undo();
 //
+//   A model may also be in memory, embedded in your program or taken from an archive:
+//   auto model = ioebss::Model::from_memory({onnx, onnx_size}, {manifest, manifest_size});
+//
 //   With OpenCV, without copying:
 //   ioebss::ImageView photo{image.data, image.cols, image.rows, ioebss::Channels::bgr,
 //                           static_cast<std::int64_t>(image.step)};
@@ -32,6 +35,7 @@
 // THREADS
 //   A Model may be used by many threads at once. A Session belongs to one thread at a time;
 //   different sessions of one model may run in different threads. There is no global state.
+//   Session::cancel alone may be called by another thread: it stops a click that runs.
 //
 // OWNERSHIP
 //   What you pass is copied before the call returns. Model and Session close themselves, in any
@@ -99,6 +103,10 @@ class BackendError : public Error {
 class MissingLibraryError : public BackendError {
     using BackendError::BackendError;
 };
+// A click that Session::cancel has stopped.
+class CancelledError : public Error {
+    using Error::Error;
+};
 
 // Throws what a status stands for, with the thread's last message; IOEBSS_OK is nothing.
 inline void check(ioebss_status status) {
@@ -119,6 +127,8 @@ inline void check(ioebss_status status) {
             throw BackendError(status, message);
         case IOEBSS_ERROR_MISSING_LIBRARY:
             throw MissingLibraryError(status, message);
+        case IOEBSS_ERROR_CANCELLED:
+            throw CancelledError(status, message);
         case IOEBSS_ERROR_MEMORY:
             throw std::bad_alloc();
         default:
@@ -162,6 +172,12 @@ struct MaskBuffer {
     std::uint8_t *data = nullptr;
     std::int32_t width = 0, height = 0;
     std::int64_t stride = 0;
+};
+
+// Bytes of yours: a file's content, whatever it was kept in.
+struct Bytes {
+    const void *data = nullptr;
+    std::size_t size = 0;
 };
 
 struct Click {
@@ -247,6 +263,11 @@ class Session {
         return values;
     }
 
+    // Stops click or predict, which another thread has called: it throws CancelledError, and the
+    // session is as if it had not been called. Returns false where nothing runs that could be
+    // stopped. The session must neither be moved nor destroyed meanwhile.
+    bool cancel() const { return ioebss_session_cancel(get()) != 0; }
+
     std::int32_t width() const { return ioebss_session_width(get()); }
     std::int32_t height() const { return ioebss_session_height(get()); }
 
@@ -315,17 +336,21 @@ class Model {
     // other; BackendError: no engine can be used, or not the one asked for; UsageError: unknown
     // backend, or a size that the model does not take.
     explicit Model(const std::string &path, const Options &options = {}) {
-        ioebss_model_options raw;
-        ioebss_model_options_init(&raw);
-        raw.backend = options.backend.c_str();
-        raw.onnxruntime = options.onnxruntime.empty() ? nullptr : options.onnxruntime.c_str();
-        raw.threads = options.threads;
-        raw.size = options.size;
-        raw.zoom = options.zoom ? 1 : 0;
-        raw.flip = options.flip ? 1 : 0;
+        const ioebss_model_options own = raw(options);
         ioebss_model *handle = nullptr;
-        check(ioebss_model_open(path.c_str(), &raw, &handle));
+        check(ioebss_model_open(path.c_str(), &own, &handle));
         handle_.reset(handle);
+    }
+
+    // A model in memory: the bytes of X.onnx and of X.json, which are copied. It runs on ONNX
+    // Runtime. Throws what the constructor throws.
+    static Model from_memory(const Bytes &onnx, const Bytes &manifest,
+                             const Options &options = {}) {
+        const ioebss_model_options own = raw(options);
+        ioebss_model *handle = nullptr;
+        check(ioebss_model_open_memory(onnx.data, onnx.size, manifest.data, manifest.size, &own,
+                                       &handle));
+        return Model(handle);
     }
 
     // Prepares a photo for clicking. Throws ImageError.
@@ -352,6 +377,20 @@ class Model {
     struct Close {
         void operator()(ioebss_model *model) const { ioebss_model_close(model); }
     };
+
+    explicit Model(ioebss_model *handle) : handle_(handle) {}
+
+    static ioebss_model_options raw(const Options &options) {
+        ioebss_model_options raw;
+        ioebss_model_options_init(&raw);
+        raw.backend = options.backend.c_str();
+        raw.onnxruntime = options.onnxruntime.empty() ? nullptr : options.onnxruntime.c_str();
+        raw.threads = options.threads;
+        raw.size = options.size;
+        raw.zoom = options.zoom ? 1 : 0;
+        raw.flip = options.flip ? 1 : 0;
+        return raw;
+    }
 
     std::unique_ptr<ioebss_model, Close> handle_;
 };

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "cancellation.h"
 #include "eye.h"
 #include "manifest.h"
 
@@ -24,9 +25,11 @@ class Backend {
     // Runs the network once. Safe to call from several threads.
     //   input: (channels, height, width), as the manifest describes it. It is not changed.
     //   logits: (height, width), written.
-    // Throws a backend error if the engine fails, a model error if its answer has another shape.
-    virtual void run(float *input, std::int64_t height, std::int64_t width,
-                     float *logits) const = 0;
+    //   cancellation: by which the engine may be stopped, if it can be.
+    // Throws a backend error if the engine fails or is stopped, a model error if its answer has
+    // another shape, a cancelled error if it was to be stopped before it began.
+    virtual void run(float *input, std::int64_t height, std::int64_t width, float *logits,
+                     Cancellation &cancellation) const = 0;
 
     // Its own eye on a photo, where it prepares photos and makes masks on the GPU that it runs on;
     // null where the host does.

@@ -21,8 +21,8 @@ struct Tensor {
 
 class OnnxRuntime : public Backend {
   public:
-    OnnxRuntime(const std::filesystem::path &model, const Manifest &manifest,
-                const EngineOptions &options, bool cuda)
+    OnnxRuntime(const Source &model, const Manifest &manifest, const EngineOptions &options,
+                bool cuda)
         : library_(options.onnxruntime),
           env_(library_.api().ReleaseEnv),
           memory_(library_.api().ReleaseMemoryInfo),
@@ -37,27 +37,40 @@ class OnnxRuntime : public Backend {
         // x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: weights are
         // made unsigned there. Elsewhere this changes nothing.
         check(api().AddSessionConfigEntry(settings.get(), "session.x64quantprecision", "1"));
+        // A model in memory holds all its weights. Others would be looked for in the current folder
+        // (old versions of ONNX Runtime pass over this setting).
+        if (model.bytes) {
+            check(api().AddSessionConfigEntry(
+                settings.get(), "session.model_external_initializers_file_folder_path",
+                "/dev/null"));
+        }
         if (options.threads > 0) {
             check(api().SetIntraOpNumThreads(settings.get(), options.threads));
         }
         if (cuda) {
             append_cuda(settings.get());
         }
-        library_.check(
-            api().CreateSession(env_.get(), model.c_str(), settings.get(), session_.out()),
-            IOEBSS_ERROR_MODEL, model.string() + " cannot be loaded by onnxruntime");
-        check_interface(model.string(), manifest);
+        library_.check(load(model, settings.get()), IOEBSS_ERROR_MODEL,
+                       model.path.string() + " cannot be loaded by onnxruntime");
+        check_interface(model.path.string(), manifest);
     }
 
-    void run(float *input, std::int64_t height, std::int64_t width, float *logits) const override {
+    void run(float *input, std::int64_t height, std::int64_t width, float *logits,
+             Cancellation &cancellation) const override {
         const std::array<std::int64_t, 4> shape{1, channels_, height, width};
         const auto count = static_cast<std::size_t>(channels_ * height * width);
+        OrtHandle<OrtRunOptions> options(api().ReleaseRunOptions);
         OrtHandle<OrtValue> value(api().ReleaseValue), answer(api().ReleaseValue);
+        check(api().CreateRunOptions(options.out()));
         check(api().CreateTensorWithDataAsOrtValue(
             memory_.get(), input, count * sizeof(float), shape.data(), shape.size(),
             ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, value.out()));
         const OrtValue *inputs = value.get();
-        check(api().Run(session_.get(), nullptr, &kInput, &inputs, 1, &kOutput, 1, answer.out()));
+        {
+            const Cancellation::Run stoppable(cancellation, [&] { terminate(options.get()); });
+            check(api().Run(session_.get(), options.get(), &kInput, &inputs, 1, &kOutput, 1,
+                            answer.out()));
+        }
         OrtHandle<OrtTensorTypeAndShapeInfo> info(api().ReleaseTensorTypeAndShapeInfo);
         check(api().GetTensorTypeAndShape(answer.get(), info.out()));
         const Tensor answered = described("", info.get());
@@ -76,6 +89,23 @@ class OnnxRuntime : public Backend {
     const OrtApi &api() const { return library_.api(); }
 
     void check(OrtStatus *report) const { library_.check(report, IOEBSS_ERROR_BACKEND, kFailed); }
+
+    // A model in memory is copied.
+    OrtStatus *load(const Source &model, const OrtSessionOptions *settings) {
+        if (model.bytes) {
+            const std::string_view onnx = model.bytes->onnx;
+            return api().CreateSessionFromArray(env_.get(), onnx.data(), onnx.size(), settings,
+                                                session_.out());
+        }
+        return api().CreateSession(env_.get(), model.path.c_str(), settings, session_.out());
+    }
+
+    // From another thread: ONNX Runtime looks at this between two nodes of the graph.
+    void terminate(OrtRunOptions *options) const {
+        if (OrtStatus *report = api().RunOptionsSetTerminate(options)) {
+            api().ReleaseStatus(report);
+        }
+    }
 
     void append_cuda(OrtSessionOptions *settings) const {
         if (!library_.has_provider("CUDAExecutionProvider")) {
@@ -183,14 +213,12 @@ class OnnxRuntime : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> open_onnxruntime_cpu(const std::filesystem::path &model,
-                                              const Manifest &manifest,
+std::unique_ptr<Backend> open_onnxruntime_cpu(const Source &model, const Manifest &manifest,
                                               const EngineOptions &options) {
     return std::make_unique<OnnxRuntime>(model, manifest, options, false);
 }
 
-std::unique_ptr<Backend> open_onnxruntime_cuda(const std::filesystem::path &model,
-                                               const Manifest &manifest,
+std::unique_ptr<Backend> open_onnxruntime_cuda(const Source &model, const Manifest &manifest,
                                                const EngineOptions &options) {
     return std::make_unique<OnnxRuntime>(model, manifest, options, true);
 }

@@ -2,15 +2,14 @@
 #pragma once
 
 #include "backend.h"
+#include "source.h"
 
 namespace ioebss::core {
 
-std::unique_ptr<Backend> open_onnxruntime_cpu(const std::filesystem::path &model,
-                                              const Manifest &manifest,
+std::unique_ptr<Backend> open_onnxruntime_cpu(const Source &model, const Manifest &manifest,
                                               const EngineOptions &options);
 
-std::unique_ptr<Backend> open_onnxruntime_cuda(const std::filesystem::path &model,
-                                               const Manifest &manifest,
+std::unique_ptr<Backend> open_onnxruntime_cuda(const Source &model, const Manifest &manifest,
                                                const EngineOptions &options);
 
 }  // namespace ioebss::core

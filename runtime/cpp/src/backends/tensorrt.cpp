@@ -152,7 +152,9 @@ class TensorRt : public Backend {
              const EngineManifest &manifest)
         : kernels_(driver_), plan_(driver_, library, engine, manifest), own_(plan_) {}
 
-    void run(float *input, std::int64_t height, std::int64_t width, float *logits) const override {
+    // What is enqueued on a GPU cannot be stopped.
+    void run(float *input, std::int64_t height, std::int64_t width, float *logits,
+             Cancellation &) const override {
         const std::lock_guard<std::mutex> lock(mutex_);
         const auto channels = static_cast<std::int64_t>(plan_.manifest().model.channels.size());
         run_on_device(driver_, own_, input, channels, height, width, logits);
