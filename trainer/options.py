@@ -34,7 +34,7 @@ def add_training_options(parser: argparse.ArgumentParser, recipe: str) -> None:
     parser.add_argument(
         "--recipe",
         default=recipe,
-        help='"default", "paper", "dios", "convergence", or the path of a .toml file (%(default)s)',
+        help='"default", "adapt", "paper", "dios", "convergence", or a .toml file (%(default)s)',
     )
     add_data(parser, ": VOC layout, SBD, COCO, or images/ and masks/")
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +47,17 @@ def test_default_has_the_previous_mask_and_correction_clicks() -> None:
     assert recipe.clicks.later > 0 and recipe.clicks.coarse > 0 and recipe.clicks.elsewhere > 0
 
 
-@pytest.mark.parametrize("name", ["paper", "default"])
+def test_adapting_changes_how_and_not_what_is_learnt() -> None:
+    default, adapt = load_recipe("default"), load_recipe("adapt")
+    assert adapt.network == default.network
+    assert adapt.clicks == default.clicks
+    assert adapt.loss == default.loss
+    assert adapt.data == replace(default.data, photos_per_epoch=0)
+    assert not adapt.pretrained and adapt.optimisation.freeze_normalisation
+    assert adapt.optimisation.learning_rate < default.optimisation.learning_rate / 2
+
+
+@pytest.mark.parametrize("name", ["adapt", "paper", "default"])
 def test_a_recipe_survives_its_checkpoint(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe_from(asdict(recipe)) == recipe
@@ -116,7 +126,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_no_such_recipe_lists_those_there_are() -> None:
-    with pytest.raises(UsageError, match="convergence, default, dios, paper"):
+    with pytest.raises(UsageError, match="adapt, convergence, default, dios, paper"):
         load_recipe("papre")
 
 
