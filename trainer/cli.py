@@ -34,9 +34,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--val-split", default="val", help="list to validate on (val)")
     parser.add_argument(
         "--start",
-        type=Path,
-        metavar="RUN|MODEL.onnx",
-        help="begin with the weights of another run, or of an exported model, of the same network",
+        type=_start,
+        metavar="RUN|MODEL.onnx|bundled",
+        help="begin with the weights of another run, of an exported model, or of the bundled one; "
+        "all of the same network",
     )
     parser.add_argument("--no-label-loss", action="store_true", help="train without Label Loss")
     parser.add_argument(
@@ -102,6 +103,13 @@ def _train(arguments: argparse.Namespace) -> None:
                 decoded = cached(train, cache_budget(arguments.cache_gb), progress)
                 trainer.train_scenes = RepeatedDataset(decoded, counts)
             trainer.run()
+
+
+def _start(text: str) -> Path:
+    """A path, or the bundled model's: a run of that name is `./bundled`."""
+    from ioebss.segmenter import BUNDLED
+
+    return BUNDLED if text == "bundled" else Path(text)
 
 
 def _split(text: str) -> tuple[str, int]:

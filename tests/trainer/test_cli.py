@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 import torch
 from PIL import Image
 
+from ioebss.manifest import read_manifest
+from ioebss.segmenter import BUNDLED
 from ioebss.trainer import checkpoint, loop
 from ioebss.trainer.cli import main
 
@@ -163,6 +166,24 @@ def listed(data: Path) -> dict[str, list[str]]:
         digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
         said[name] = [f"{len(names)} photos", f"names {digest[:8]}"]
     return said
+
+
+def test_the_bundled_model_is_adapted(
+    tmp_path: Path,
+    write_voc: Callable[..., Path],
+    call: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    data = write_voc(tmp_path / "data", train=3, val=1)
+    small = ("data.size=64", "optimisation.batch=2", "optimisation.epochs=1")
+    overrides = [word for key in small for word in ("--set", key)]
+    files = ("--data", data, "--out", tmp_path / "run", "--device", "cpu")
+    alone = call("ioebss-train", "--recipe", "adapt", *files, *overrides)
+    assert alone.returncode == 2 and "name some with --start" in alone.stderr
+    done = call("ioebss-train", "--recipe", "adapt", "--start", "bundled", *files, *overrides)
+    assert done.returncode == 0, done.stderr
+    state = json.loads((tmp_path / "run" / "weights.json").read_text())
+    assert state["start"]["sha256"] == read_manifest(BUNDLED).sha256
+    assert state["recipe"]["name"] == "adapt"
 
 
 @pytest.mark.parametrize(
