@@ -11,11 +11,15 @@ import io
 import os
 from pathlib import Path
 
+from PIL import ImageFile
+
 from ioebss.errors import ImageError
 
 MAX_BYTES = 1024**3  # of a file: 120 megapixels of 16-bit RGBA, not compressed, and some room
 MAX_HEADER_READS = 20_000  # before the pixels; cameras and editors need some hundreds
 LEAST_PIECE = 256  # bytes a read on average, in the pixels
+# In those of a BMP in runs, of which Pillow reads every byte by itself: some seconds at most.
+MAX_RUN_READS = 2 * 1024 * 1024
 MAX_PASSES = 4  # over all bytes: decoders look at headers and metadata more than once
 _ROOM = 1024 * 1024
 
@@ -51,6 +55,17 @@ class BoundedReader(io.BufferedReader):
             raise ImageError(f"{self._name} is made of far too many pieces; save it again")
         return data
 
-    def expect_pixels(self) -> None:
-        """Allows the reads that the pixels take, once the header is read."""
-        self._reads += self._size // LEAST_PIECE
+    def expect_pixels(self, image: ImageFile.ImageFile) -> None:
+        """Allows the reads that the pixels take, once the header is read.
+
+        Args:
+            image: opened from this file, and not yet decoded.
+        """
+        tiles = image.tile
+        if tiles and tiles[0][0] == "bmp_rle":
+            self._reads += min(self._size, MAX_RUN_READS)
+        else:
+            self._reads += self._size // LEAST_PIECE
+        if len(tiles) > 1:
+            # For each strip of a TIFF older Pillows read a whole block, however short the strip is.
+            image.decodermaxblock = min(image.decodermaxblock, self._size // len(tiles) + 1)

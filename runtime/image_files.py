@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from ioebss.bounded_reader import BoundedReader
 from ioebss.errors import ImageError, PhotoSizeError
@@ -248,7 +248,7 @@ def _opened(
         _header(file, name, max_pixels, formats) as image,
     ):
         _check_cost(image, name, max_pixels)
-        file.expect_pixels()
+        file.expect_pixels(image)
         try:
             yield image
         except _DECODE_ERRORS as error:
@@ -269,7 +269,7 @@ def _reader(source: Path | bytes, name: str) -> BoundedReader:
 
 def _header(
     file: BoundedReader, name: str, max_pixels: int, formats: tuple[str, ...]
-) -> Image.Image:
+) -> ImageFile.ImageFile:
     """The picture, of which only the header is read."""
     try:
         return Image.open(file, formats=formats)

@@ -85,6 +85,63 @@ def test_pixels_in_many_small_chunks_are_no_attack() -> None:
     np.testing.assert_array_equal(decoded, picture)
 
 
+def strips(rows: list[bytes], width: int) -> bytes:
+    """A TIFF (TIFF 6.0, sections 2 and 6) of RGB rows, each a strip; equal rows are stored once."""
+    stored = b"".join(dict.fromkeys(rows))
+    places = [8 + stored.index(row) for row in rows]
+    tables = 8 + len(stored)
+    bits, starts, lengths = tables, tables + 6, tables + 6 + 4 * len(rows)
+    entries = [
+        (256, 4, 1, width),
+        (257, 4, 1, len(rows)),
+        (258, 3, 3, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, len(rows), starts),
+        (277, 3, 1, 3),
+        (278, 4, 1, 1),
+        (279, 4, len(rows), lengths),
+    ]
+    words = struct.pack("<3H", 8, 8, 8)
+    words += struct.pack(f"<{2 * len(rows)}I", *places, *(len(row) for row in rows))
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    begin = struct.pack("<2sHI", b"II", 42, tables + len(words))
+    return begin + stored + words + struct.pack("<H", len(entries)) + directory + bytes(4)
+
+
+@pytest.mark.parametrize("blank", [0, 200])
+def test_pixels_in_a_strip_for_each_row_are_no_attack(blank: int) -> None:
+    """Pillow reads 64 KiB for a strip that lies where the next one does; older Pillows do so for
+    every one. Here that would be 10 and 20 times the file."""
+    picture = np.random.default_rng(0).integers(0, 256, (400, 1000, 3), np.uint8)
+    picture[:blank] = 200
+    data = strips([row.tobytes() for row in picture], 1000)
+    np.testing.assert_array_equal(decode_photo(data)[0], picture)
+
+
+def in_runs(runs: bytes, width: int, height: int) -> bytes:
+    """A grey BMP of 8 bits whose pixels are the runs (BI_RLE8): count, value; 0, 0 ends a row."""
+    palette = b"".join(bytes((grey, grey, grey, 0)) for grey in range(256))
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 2835, 2835, 256, 0)
+    place = 14 + len(header) + len(palette)
+    begin = struct.pack("<2sIHHI", b"BM", place + len(runs), 0, 0, place)
+    return begin + header + palette + runs
+
+
+def test_pixels_in_runs_are_no_attack() -> None:
+    """Pillow reads each of their bytes by itself."""
+    values = np.random.default_rng(0).integers(0, 256, (600, 50), np.uint8)
+    rows = (b"".join(bytes((7, value)) for value in row) + b"\0\0" for row in values[::-1])
+    decoded = decode_photo(in_runs(b"".join(rows) + b"\0\1", 350, 600))[0]
+    np.testing.assert_array_equal(decoded[..., 0], np.repeat(values, 7, axis=1))
+
+
+def test_runs_that_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_reader, "MAX_RUN_READS", 1000)
+    with pytest.raises(ImageError, match=TOO_MANY):
+        decode_photo(in_runs(b"\0\0" * MANY, 350, 600))
+
+
 def test_bytes_that_are_read_again_and_again() -> None:
     megabyte = bytes(1024 * 1024)
     with BoundedReader(megabyte, "it") as file:
