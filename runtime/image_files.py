@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,24 @@ from ioebss.regular_files import check_regular
 MAX_PIXELS = 120_000_000  # a 100-megapixel photo and some room
 # Names that photos of these formats have; what a file is is decided by its content.
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a picture should be: its name in messages, its formats by Pillow's names, and what
+    takes one that comes through a pipe."""
+
+    what: str
+    formats: tuple[str, ...]
+    instead_of_pipe: str = ""
+
+
 # In a GIF any index of the palette may be the background: the values of a mask would say nothing.
-MASK_FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF")
+_MASK = _Kind("a mask", ("JPEG", "PNG", "WebP", "BMP", "TIFF"))
 # Not AVIF: its decoder is not part of every Pillow, and takes frames that are larger than declared.
-FORMATS = (*MASK_FORMATS, "GIF")
+_PHOTO = _Kind(
+    "a photo", (*_MASK.formats, "GIF"), "ioebss-run takes a photo from standard input as -"
+)
 _MASK_KINDS = "a mask is 8-bit grey, indexed, or black and white"
 # What turns a picture stored with an EXIF orientation upright (EXIF 2.32, tag 274).
 _TURNS: dict[object, Image.Transpose] = {
@@ -120,7 +135,7 @@ def read_photo(path: str | Path) -> NDArray[np.uint8]:
             more than a GiB or `MAX_PIXELS` pixels, or samples that are neither 8 nor 16 bits.
     """
     path = Path(path)
-    with _opened(path, str(path), MAX_PIXELS, FORMATS) as image:
+    with _opened(path, str(path), MAX_PIXELS, _PHOTO) as image:
         return _upright(image, str(path))
 
 
@@ -140,7 +155,7 @@ def decode_photo(
     Raises:
         ImageError: as `read_photo`.
     """
-    with _opened(data, name, max_pixels, FORMATS) as image:
+    with _opened(data, name, max_pixels, _PHOTO) as image:
         # Phones write JPEGs with more pictures behind the first: Pillow has a name for them.
         kind = Image.MIME["JPEG" if image.format == "MPO" else image.format or ""]
         return _upright(image, name), kind
@@ -177,7 +192,7 @@ def read_index_mask(path: str | Path) -> NDArray[np.uint8]:
         ImageError: as `read_photo`, or the file is in colour, or transparent in places.
     """
     path = Path(path)
-    with _opened(path, str(path), MAX_PIXELS, MASK_FORMATS) as image:
+    with _opened(path, str(path), MAX_PIXELS, _MASK) as image:
         return _values(image, str(path))[0]
 
 
@@ -194,13 +209,13 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
         ImageError: as `read_index_mask`.
     """
     path = Path(path)
-    with _opened(path, str(path), MAX_PIXELS, MASK_FORMATS) as image:
+    with _opened(path, str(path), MAX_PIXELS, _MASK) as image:
         return _set(*_values(image, str(path)))
 
 
 def decode_mask(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
     """Decodes a mask picture that is in memory; see `read_mask` and `decode_photo`."""
-    with _opened(data, "the mask", max_pixels, MASK_FORMATS) as image:
+    with _opened(data, "the mask", max_pixels, _MASK) as image:
         return _set(*_values(image, "the mask"))
 
 
@@ -232,9 +247,7 @@ def _grey_of_colour(image: Image.Image, name: str) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _opened(
-    source: Path | bytes, name: str, max_pixels: int, formats: tuple[str, ...]
-) -> Iterator[Image.Image]:
+def _opened(source: Path | bytes, name: str, max_pixels: int, kind: _Kind) -> Iterator[Image.Image]:
     """A picture whose pixels are not decoded yet. What fails while they are is an `ImageError`, and
     nothing is warned of.
 
@@ -244,8 +257,8 @@ def _opened(
     """
     with (
         _quiet,
-        _reader(source, name) as file,
-        _header(file, name, max_pixels, formats) as image,
+        _reader(source, name, kind) as file,
+        _header(file, name, max_pixels, kind.formats) as image,
     ):
         _check_cost(image, name, max_pixels)
         file.expect_pixels(image)
@@ -255,10 +268,9 @@ def _opened(
             raise ImageError(f"{name} cannot be decoded: {error}") from None
 
 
-def _reader(source: Path | bytes, name: str) -> BoundedReader:
+def _reader(source: Path | bytes, name: str, kind: _Kind) -> BoundedReader:
     if isinstance(source, Path):
-        remedy = "; ioebss-run takes a photo from standard input as -"
-        check_regular(source, ImageError, "a photo", remedy)
+        check_regular(source, ImageError, kind.what, kind.instead_of_pipe)
     try:
         return BoundedReader(source, name)
     except FileNotFoundError:

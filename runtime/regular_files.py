@@ -16,14 +16,16 @@ _KINDS = (
 )
 
 
-def check_regular(path: Path, error: type[IoebssError], what: str, remedy: str = "") -> None:
+def check_regular(
+    path: Path, error: type[IoebssError], what: str, instead_of_pipe: str = ""
+) -> None:
     """Passes if a path leads to a regular file, over links too, or to nothing, which whoever opens
     it says.
 
     Args:
         error: what is raised otherwise.
         what: should be there, for the message: "a photo".
-        remedy: what to do, for the message.
+        instead_of_pipe: what takes what comes through a pipe or a device, for the message.
     """
     try:
         mode = path.stat().st_mode
@@ -31,4 +33,7 @@ def check_regular(path: Path, error: type[IoebssError], what: str, remedy: str =
         return
     for is_kind, kind in _KINDS:
         if is_kind(mode):
+            remedy = (
+                f"; {instead_of_pipe}" if instead_of_pipe and kind in ("pipe", "device") else ""
+            )
             raise error(f"{path} is a {kind}, not {what}: only files are read{remedy}")

@@ -117,9 +117,13 @@ def test_only_regular_files_are_opened(tmp_path: Path, samples: Path) -> None:
     link = tmp_path / "link.jpg"
     link.symlink_to(pipe)
     for path, kind in ((pipe, "pipe"), (link, "pipe"), (Path("/dev/zero"), "device")):
-        for read in (read_photo, read_mask, read_index_mask):
-            with pytest.raises(ImageError, match=f"is a {kind}, not a photo: .* input as -"):
+        with pytest.raises(ImageError, match=f"is a {kind}, not a photo: .* input as -"):
+            read_photo(path)
+        for read in (read_mask, read_index_mask):
+            with pytest.raises(ImageError, match=f"is a {kind}, not a mask: only files are read$"):
                 read(path)
+    with pytest.raises(ImageError, match=r"is a folder, not a photo: only files are read$"):
+        read_photo(tmp_path)
     link.unlink()
     link.symlink_to(samples / "chelsea.jpg")
     np.testing.assert_array_equal(read_photo(link), read_photo(samples / "chelsea.jpg"))
