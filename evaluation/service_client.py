@@ -52,7 +52,9 @@ class Client:
             length = re.search(rb"\r\ncontent-length: (\d+)", head)
             content = await reader.readexactly(int(length[1]) if length else 0)
         except (OSError, EOFError) as error:
-            why = error.strerror if isinstance(error, OSError) else "the connection was closed"
+            why: object = "the connection was closed"
+            if isinstance(error, OSError):  # asyncio's own have no strerror
+                why = error.strerror or error
             raise BackendError(
                 f"the service did not answer {method} {target}: {why}; it may have ended, and says "
                 "why above"
@@ -110,6 +112,7 @@ def running_service(options: Sequence[str]) -> Iterator[int]:
     """
     program = Path(sys.executable).with_name("ioebss-serve")
     command = [str(program), "--port", "0", *options]
+    killed = False
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -120,11 +123,12 @@ def running_service(options: Sequence[str]) -> Iterator[int]:
         finally:
             process.terminate()
             try:
-                code = process.wait(END_SECONDS)
+                process.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-                raise BackendError(
-                    f"ioebss-serve was killed: it did not end within {END_SECONDS} seconds"
-                ) from None
-    if code:
-        raise BackendError(f"ioebss-serve ended with {code}")
+                killed = True
+    # What went wrong before it was to end counts more, and has been raised by now.
+    if killed:
+        raise BackendError(f"ioebss-serve was killed: it did not end within {END_SECONDS} seconds")
+    if process.returncode:
+        raise BackendError(f"ioebss-serve ended with {process.returncode}")

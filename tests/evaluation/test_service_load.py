@@ -69,6 +69,17 @@ def test_a_service_that_hangs_up_is_one_error() -> None:
             asyncio.run(hanging_up(visit))
 
 
+def test_the_reason_is_said_where_asyncio_has_noticed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its errors have a text, but neither a number nor what that stands for."""
+
+    async def send(self: Client, *request: object) -> asyncio.StreamReader:
+        raise ConnectionResetError("Connection lost")
+
+    monkeypatch.setattr(Client, "send", send)
+    with pytest.raises(BackendError, match="did not answer GET /healthz: Connection lost; it may"):
+        asyncio.run(Client(1).ask("GET", "/healthz"))
+
+
 def service(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts a program in the place of `ioebss-serve`."""
     program = folder / "ioebss-serve"
@@ -89,3 +100,5 @@ def test_a_service_that_does_not_begin_or_end(
     monkeypatch.setattr(service_client, "END_SECONDS", 0.2)
     with pytest.raises(BackendError, match="was killed"), running_service([]) as port:
         assert port == 1234
+    with pytest.raises(BackendError, match="refused a click"), running_service([]):
+        raise BackendError("the service refused a click")
