@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,30 @@ def test_values_of_unknown_keys(
         Segmenter(model)
     with pytest.raises(CppError, match=r"as JSON|nested too deeply") as caught:
         library.open(model)
+    assert caught.value.status == MODEL
+
+
+@pytest.mark.parametrize(
+    ("model", "pipe", "what"),
+    [
+        ("discs.onnx", "discs.onnx", "a model file"),
+        ("discs.onnx", "discs.json", "a manifest"),
+        ("discs.engine", "discs.engine", "a model file"),
+        ("discs.engine", "discs.engine.json", "an engine's manifest"),
+    ],
+)
+def test_only_regular_files_are_opened(
+    library: Library, tmp_path: Path, model: str, pipe: str, what: str
+) -> None:
+    """Opening a pipe would wait for ever."""
+    (tmp_path / model).touch()
+    (tmp_path / pipe).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / pipe)
+    message = rf"{pipe} is a pipe, not {what}: only files are read$"
+    with pytest.raises(ModelError, match=message):
+        Segmenter(tmp_path / model)
+    with pytest.raises(CppError, match=message) as caught:
+        library.open(tmp_path / model)
     assert caught.value.status == MODEL
 
 

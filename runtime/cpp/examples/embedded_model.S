@@ -7,4 +7,4 @@ model_end:
 manifest_begin:
     .incbin MANIFEST
 manifest_end:
-    .section .note.GNU-stack, "", @progbits
+    .section .note.GNU-stack, "", %progbits

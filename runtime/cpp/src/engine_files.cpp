@@ -288,7 +288,7 @@ EngineManifest parse_engine_manifest(std::string_view text, const std::string &n
 EngineManifest read_engine_manifest(const std::filesystem::path &engine) {
     const std::filesystem::path path = engine_manifest_path(engine);
     std::error_code failure;
-    if (!std::filesystem::is_regular_file(path, failure)) {
+    if (!std::filesystem::exists(path, failure)) {
         throw model_error(engine.string() + " has no manifest: " + path.filename().string() +
                           " must lie beside it (ioebss-export --engine writes both; move them "
                           "together)");

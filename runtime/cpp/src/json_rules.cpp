@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "error.h"
+#include "regular_files.h"
 
 namespace ioebss::core {
 namespace {
@@ -60,6 +61,7 @@ std::string shown_value(const Json &value) {
 
 std::string read_text(const std::filesystem::path &path, std::size_t most,
                       const std::string &what) {
+    check_regular(path, what);
     errno = 0;
     std::ifstream file(path, std::ios::binary);
     std::string text(most + 1, '\0');

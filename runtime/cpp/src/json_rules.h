@@ -31,7 +31,8 @@ bool is_sha256(const Json &value);
 // At most 80 characters of a value, for messages; other letters than ASCII are escaped.
 std::string shown_value(const Json &value);
 
-// A file's text. Throws a model error: it cannot be read, or is larger than so many bytes.
+// A file's text. Throws a model error: it cannot be read, is no regular file, or is larger than so
+// many bytes.
 //   what: it should be, for messages: "a manifest".
 std::string read_text(const std::filesystem::path &path, std::size_t most, const std::string &what);
 

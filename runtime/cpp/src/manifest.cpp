@@ -151,7 +151,7 @@ Manifest parse_manifest(std::string_view text, const std::string &name) {
 Manifest read_manifest(const std::filesystem::path &model) {
     const std::filesystem::path path = manifest_path(model);
     std::error_code failure;
-    if (!std::filesystem::is_regular_file(path, failure)) {
+    if (!std::filesystem::exists(path, failure)) {
         throw model_error(model.string() + " has no manifest: " + path.filename().string() +
                           " must lie beside it (ioebss-export writes both; move them together)");
     }

@@ -6,6 +6,7 @@
 #include "engine_files.h"
 #include "error.h"
 #include "json_rules.h"
+#include "regular_files.h"
 #include "sha256.h"
 
 namespace ioebss::core {
@@ -55,6 +56,7 @@ Manifest read_model_manifest(const Source &model) {
     if (std::filesystem::is_directory(path, failure)) {
         throw model_error(path.string() + " is a folder; name the model file in it");
     }
+    check_regular(path, "a model file");
     if (!std::filesystem::is_regular_file(path, failure)) {
         throw model_error(path.string() + " does not exist: no such model file");
     }

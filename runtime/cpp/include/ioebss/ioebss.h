@@ -3,8 +3,9 @@
  * OVERVIEW
  *   A model is a pair of files, X.onnx and its manifest X.json, as ioebss-export writes them, or an
  *   engine for GPUs, X.engine and X.engine.json. It may also be in memory, so that a program can carry
- *   its model in itself. A model handle holds it, loaded on an engine. A session handle holds one photo, the clicks on it and what the network answered. The masks are
- *   those of `import ioebss`, to the pixel, where both run the same ONNX Runtime.
+ *   its model in itself. A model handle holds it, loaded on an engine. A session handle holds one
+ *   photo, the clicks on it and what the network answered. The masks are those of `import ioebss`, to
+ *   the pixel, where both run the same ONNX Runtime.
  *
  * BASIC USE (C; for C++ see ioebss.hpp, which adds RAII, views and exceptions)
  *   ioebss_model *model = NULL;
