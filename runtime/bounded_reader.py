@@ -18,6 +18,8 @@ from ioebss.errors import ImageError
 MAX_BYTES = 1024**3  # of a file: 120 megapixels of 16-bit RGBA, not compressed, and some room
 MAX_HEADER_READS = 20_000  # before the pixels; cameras and editors need some hundreds
 LEAST_PIECE = 256  # bytes a read on average, in the pixels
+ROW_READS = 4  # besides: some encoders end a chunk with each row, however little is in it
+MAX_ROWS = 65_535  # that count so
 # In those of a BMP in runs, of which Pillow reads every byte by itself: some seconds at most.
 MAX_RUN_READS = 2 * 1024 * 1024
 MAX_PASSES = 4  # over all bytes: decoders look at headers and metadata more than once
@@ -65,7 +67,8 @@ class BoundedReader(io.BufferedReader):
         if tiles and tiles[0][0] == "bmp_rle":
             self._reads += min(self._size, MAX_RUN_READS)
         else:
-            self._reads += self._size // LEAST_PIECE
+            rows = min(image.height, MAX_ROWS)
+            self._reads += self._size // LEAST_PIECE + ROW_READS * rows
         if len(tiles) > 1:
             # For each strip of a TIFF older Pillows read a whole block, however short the strip is.
             image.decodermaxblock = min(image.decodermaxblock, self._size // len(tiles) + 1)

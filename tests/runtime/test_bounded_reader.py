@@ -30,15 +30,18 @@ def inserted(data: bytes, place: int, piece: bytes) -> bytes:
     return data[:place] + piece + data[place:]
 
 
-def empty_chunk() -> bytes:
-    """PNG's section 5.3: length, type, checksum."""
-    return struct.pack(">I", 0) + b"prVt" + struct.pack(">I", zlib.crc32(b"prVt"))
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """PNG's section 5.3: length, type, content, checksum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+EMPTY = chunk(b"prVt", b"")
 
 
 def before_the_pixels(kind: str, pieces: int) -> bytes:
     data = saved(kind)
     if kind == "PNG":
-        return inserted(data, data.index(b"IDAT") - 4, empty_chunk() * pieces)
+        return inserted(data, data.index(b"IDAT") - 4, EMPTY * pieces)
     if kind == "JPEG":
         return inserted(data, 2, b"\xff\xfe\0\2" * pieces)
     return inserted(data, data.rindex(b",\0\0\0\0"), b"!\1" + b"\1a" * pieces + b"\0")
@@ -60,10 +63,10 @@ def test_pieces_behind_the_pixels() -> None:
     """The decoder looks at them, too."""
     data = saved("PNG")
     end = data.rindex(b"IEND") - 4
-    assert decode_photo(inserted(data, end, empty_chunk() * 1000))[0].shape == (48, 64, 3)
+    assert decode_photo(inserted(data, end, EMPTY * 1000))[0].shape == (48, 64, 3)
     for decode in (decode_photo, decode_mask):
         with pytest.raises(ImageError, match=TOO_MANY):
-            decode(inserted(data, end, empty_chunk() * MANY))
+            decode(inserted(data, end, EMPTY * MANY))
 
 
 def test_pixels_in_many_small_chunks_are_no_attack() -> None:
@@ -79,10 +82,23 @@ def test_pixels_in_many_small_chunks_are_no_attack() -> None:
         pixels += data[place + 8 : place + 8 + length]
         place += 12 + length
     for first in range(0, len(pixels), 1000):
-        body = b"IDAT" + pixels[first : first + 1000]
-        chunks += struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+        chunks += chunk(b"IDAT", pixels[first : first + 1000])
     decoded = decode_photo(data[:start] + chunks + data[place:])[0]
     np.testing.assert_array_equal(decoded, picture)
+
+
+def test_pixels_in_a_chunk_for_each_row_are_no_attack() -> None:
+    """As an encoder writes them that is told to flush after every row."""
+    mask = np.zeros((10_000, 60), np.uint8)
+    mask[2000:7000, 20:40] = 255
+    packer = zlib.compressobj()
+    rows = (
+        packer.compress(b"\0" + row.tobytes()) + packer.flush(zlib.Z_SYNC_FLUSH) for row in mask
+    )
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 60, 10_000, 8, 0, 0, 0, 0))
+    data += b"".join(chunk(b"IDAT", row) for row in rows)
+    data += chunk(b"IDAT", packer.flush()) + chunk(b"IEND", b"")
+    np.testing.assert_array_equal(decode_mask(data), mask > 0)
 
 
 def strips(rows: list[bytes], width: int) -> bytes:
