@@ -9,7 +9,11 @@ from pathlib import Path
 
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
-from ioebss.trainer.options import add_training_options, check_training_options
+from ioebss.trainer.options import (
+    BUNDLED_MODEL,
+    add_training_options,
+    check_training_options,
+)
 from ioebss.trainer.run_folder import locked
 
 MAX_WEIGHT = 1000  # of a list
@@ -109,7 +113,7 @@ def _start(text: str) -> Path:
     """A path, or the bundled model's: a run of that name is `./bundled`."""
     from ioebss.segmenter import BUNDLED
 
-    return BUNDLED if text == "bundled" else Path(text)
+    return BUNDLED if text == BUNDLED_MODEL else Path(text)
 
 
 def _split(text: str) -> tuple[str, int]:

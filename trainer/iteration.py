@@ -44,7 +44,7 @@ class Iteration:
         """
         clicks = self.recipe.clicks
         untrained = self._untrained_rounds(group)
-        self._train_mode()
+        self._parallel.train()
         losses = []
         for number in range(untrained, untrained + clicks.rounds):
             last = number == untrained + clicks.rounds - 1
@@ -73,13 +73,6 @@ class Iteration:
                 "nothing is learnt any more; start anew in another --out with a lower "
                 "optimisation.learning_rate, a longer warmup, or optimisation.autocast = none"
             )
-
-    def _train_mode(self) -> None:
-        self._parallel.train()
-        if self.recipe.optimisation.freeze_normalisation:
-            for module in self.learner.model.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
 
     def _untrained_rounds(self, group: list[RoundState]) -> int:
         """In half of the batches, up to `clicks.later` rounds that only click. Returns how many."""

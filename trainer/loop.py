@@ -64,7 +64,7 @@ class Trainer:
     Raises:
         DataError: no photo of `val` has an object.
         ModelError: `start` or the checkpoint cannot be read, or holds another network.
-        UsageError: the checkpoint is of another run, or normalisation is frozen from scratch.
+        UsageError: the checkpoint is of another run.
     """
 
     def __init__(

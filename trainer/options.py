@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ioebss.errors import UsageError
 
+BUNDLED_MODEL = "bundled"  # what the model that IOEBSS comes with is called as a start
+
 
 def add_data(parser: argparse.ArgumentParser, layouts: str) -> None:
     """Adds `data`, of every command that needs photos with masks.

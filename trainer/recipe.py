@@ -14,6 +14,7 @@ from ioebss.manifest import MAX_RADIUS
 from ioebss.planes import RADIUS
 from ioebss.trainer.losses import LossWeights
 from ioebss.trainer.networks import NetworkSpec
+from ioebss.trainer.options import BUNDLED_MODEL
 
 FOLDER = Path(__file__).parent / "recipes"
 PAIRS, DIOS = "pairs", "dios"  # ways to draw the first clicks
@@ -86,8 +87,6 @@ class OptimisationRecipe:
         ema: decay of the averaged weights that are validated and exported; 0 for none.
         autocast: "none", "bf16" or "fp16"; float32 on CPUs that have no fast arithmetic for it.
         staged: FCN-8s is trained as FCN-32s for a third of the epochs, as FCN-16s for another.
-        freeze_normalisation: batch normalisation keeps the statistics that it began with, so that
-            a small batch's own do not unsettle a trained network; scale and shift are learnt.
     """
 
     optimizer: str = "adam"
@@ -101,16 +100,21 @@ class OptimisationRecipe:
     ema: float = 0.0
     autocast: str = "none"
     staged: bool = False
-    freeze_normalisation: bool = False
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A whole recipe. `pretrained` starts the backbone from ImageNet weights."""
+    """A whole recipe.
+
+    Attributes:
+        pretrained: starts the backbone from ImageNet weights.
+        start: "bundled" starts from the bundled model unless another start is named.
+    """
 
     name: str
     seed: int = 0
     pretrained: bool = False
+    start: str = ""
     network: NetworkSpec = field(default_factory=NetworkSpec)
     clicks: ClickRecipe = field(default_factory=ClickRecipe)
     data: DataRecipe = field(default_factory=DataRecipe)
@@ -134,6 +138,11 @@ _FRACTIONS = ("paste", "component", "ema", "coarse", "elsewhere")
 def _check(recipe: Recipe) -> None:
     if not 0 <= recipe.seed <= MAX_SEED:
         raise UsageError(f"seed = {recipe.seed}; it must be 0 to {MAX_SEED}")
+    if recipe.start not in ("", BUNDLED_MODEL):
+        raise UsageError(
+            f"start = {recipe.start!r}; a recipe may name {BUNDLED_MODEL!r} alone, others are "
+            "named with --start"
+        )
     if recipe.clicks.radius > MAX_RADIUS:
         raise UsageError(
             f"clicks.radius = {recipe.clicks.radius}; at most {MAX_RADIUS} is deployed"

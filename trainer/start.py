@@ -10,11 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
-from ioebss.errors import ModelError, UsageError
+from ioebss.errors import ModelError
+from ioebss.segmenter import BUNDLED
 from ioebss.trainer import checkpoint
 from ioebss.trainer.exported_weights import begin_with_exported
 from ioebss.trainer.model import ClickModel
 from ioebss.trainer.networks import load_imagenet
+from ioebss.trainer.options import BUNDLED_MODEL
 from ioebss.trainer.recipe import Recipe
 
 
@@ -25,26 +27,22 @@ def begin(
 
     Args:
         model: of the recipe's network.
-        recipe: says whether the backbone is ImageNet's.
-        start: folder of a run, or an exported .onnx; None begins with neither.
+        recipe: says whether the backbone is ImageNet's, and where to start without a `start`.
+        start: folder of a run, or an exported .onnx.
         samples: network inputs (N, C, H, W), to measure statistics of normalisation on where
-            `start` is exported; not read otherwise.
+            it is exported; not read otherwise.
 
     Returns:
-        What is known of `start`: which run it was, its recipe, how much it had seen, and what it
+        What is known of the start: which run it was, its recipe, how much it had seen, and what it
         had started from in its turn. None without one.
 
     Raises:
-        ModelError: `start` cannot be read, or holds another network.
-        UsageError: normalisation is to be frozen as it is in no trained network.
+        ModelError: it cannot be read, or holds another network.
     """
-    if recipe.optimisation.freeze_normalisation and not (recipe.pretrained or start):
-        raise UsageError(
-            "optimisation.freeze_normalisation keeps the statistics of trained weights: name "
-            "some with --start, or set pretrained = true"
-        )
     if recipe.pretrained:
         load_imagenet(model.network, recipe.network)
+    if start is None and recipe.start == BUNDLED_MODEL:
+        start = BUNDLED
     if start is None:
         return None
     if start.suffix == ".onnx":

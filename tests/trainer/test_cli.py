@@ -168,22 +168,25 @@ def listed(data: Path) -> dict[str, list[str]]:
     return said
 
 
-def test_the_bundled_model_is_adapted(
+@pytest.mark.parametrize(("recipe", "start"), [("adapt", False), ("default", True)])
+def test_a_run_begins_with_the_bundled_model(
+    recipe: str,
+    start: bool,
     tmp_path: Path,
     write_voc: Callable[..., Path],
     call: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     data = write_voc(tmp_path / "data", train=3, val=1)
-    small = ("data.size=64", "optimisation.batch=2", "optimisation.epochs=1")
+    sizes = ("data.size=64", "data.photos_per_epoch=2")
+    small = (*sizes, "optimisation.batch=2", "optimisation.epochs=1")
     overrides = [word for key in small for word in ("--set", key)]
     files = ("--data", data, "--out", tmp_path / "run", "--device", "cpu")
-    alone = call("ioebss-train", "--recipe", "adapt", *files, *overrides)
-    assert alone.returncode == 2 and "name some with --start" in alone.stderr
-    done = call("ioebss-train", "--recipe", "adapt", "--start", "bundled", *files, *overrides)
+    named = ("--recipe", recipe, *(("--start", "bundled") if start else ()))
+    done = call("ioebss-train", *named, *files, *overrides)
     assert done.returncode == 0, done.stderr
     state = json.loads((tmp_path / "run" / "weights.json").read_text())
     assert state["start"]["sha256"] == read_manifest(BUNDLED).sha256
-    assert state["recipe"]["name"] == "adapt"
+    assert state["recipe"]["name"] == recipe
 
 
 @pytest.mark.parametrize(

@@ -122,40 +122,6 @@ def test_coarse_rounds_and_starting_masks_follow_the_recipe(recipe: Recipe, make
             assert 0 < difference.max() < 1
 
 
-def test_frozen_normalisation_keeps_its_statistics_and_learns_the_rest(
-    recipe: Recipe, make_trainer, tmp_path: Path
-) -> None:
-    make_trainer(replace(recipe, seed=1), "first").run()
-    optimisation = replace(recipe.optimisation, freeze_normalisation=True, ema=0.0)
-    frozen = replace(recipe, optimisation=optimisation, clicks=replace(recipe.clicks, later=0))
-    trainer = make_trainer(frozen, "second", tmp_path / "first")
-    _, normalisation, dropout, _ = trainer.learner.model.network
-    before = {k: v.clone() for k, v in normalisation.state_dict().items()}
-    calls: list[tuple[Tensor, Tensor, bool]] = []
-    normalisation.register_forward_hook(
-        lambda _, x, y: calls.append((x[0].detach(), y.detach(), dropout.training))
-    )
-    trainer.run()
-    after = normalisation.state_dict()
-    for name in ("running_mean", "running_var", "num_batches_tracked"):
-        assert torch.equal(after[name], before[name])
-    for name in ("weight", "bias"):
-        assert not torch.equal(after[name], before[name])
-    x, y, rest_trains = calls[0]
-    assert rest_trains
-    mean, variance, weight, bias = (
-        before[k].view(-1, 1, 1) for k in ("running_mean", "running_var", "weight", "bias")
-    )
-    expected = (x - mean) / (variance + normalisation.eps).sqrt() * weight + bias
-    torch.testing.assert_close(y, expected)
-
-
-def test_normalisation_is_not_frozen_at_random_weights(recipe: Recipe, make_trainer) -> None:
-    optimisation = replace(recipe.optimisation, freeze_normalisation=True)
-    with pytest.raises(UsageError, match="name some with --start, or set pretrained"):
-        make_trainer(replace(recipe, optimisation=optimisation))
-
-
 # -- the start -------------------------------------------------------------------------------------
 
 

@@ -53,7 +53,7 @@ def test_adapting_changes_how_and_not_what_is_learnt() -> None:
     assert adapt.clicks == default.clicks
     assert adapt.loss == default.loss
     assert adapt.data == replace(default.data, photos_per_epoch=0)
-    assert not adapt.pretrained and adapt.optimisation.freeze_normalisation
+    assert not adapt.pretrained and adapt.start == "bundled"
     assert adapt.optimisation.learning_rate < default.optimisation.learning_rate / 2
 
 
@@ -103,6 +103,7 @@ def test_overrides_replace_what_the_file_says() -> None:
         ("optimisation.batch", "section.key=value"),
         ("seed.x=1", "'seed'.*not a section"),
         ("pretrained.x=1", "pretrained = {'x': 1} in the recipe; expected bool"),
+        ("start = elsewhere", "start = 'elsewhere'; a recipe may name 'bundled' alone"),
         ("seed=4294967296", "seed = 4294967296; it must be 0 to 4294967295"),
     ],
 )
