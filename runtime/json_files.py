@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -86,14 +87,10 @@ def read_json(
         parse: `strict_json` for what other programs of ours read as well.
     """
     check_regular(path, error, what)
-    try:
+    with _in_words(path, error, what):
         if path.stat().st_size <= max_bytes:
             return parse(path.read_text("utf-8-sig"))
-    except OSError as failure:
-        raise error(f"{path} cannot be read: {failure.strerror or failure}") from None
-    except (ValueError, RecursionError) as failure:
-        raise error(f"{path} cannot be read as JSON, it is not {what}: {failure}") from None
-    raise error(f"{path} is larger than {max_bytes} bytes; it is not {what}")
+    raise _too_large(path, max_bytes, error, what)
 
 
 def read_json_object(
@@ -121,12 +118,27 @@ def parse_json_object(
         name: what messages call them.
     """
     if len(content) > max_bytes:
-        raise error(f"{name} is larger than {max_bytes} bytes; it is not {what}")
-    try:
+        raise _too_large(name, max_bytes, error, what)
+    with _in_words(name, error, what):
         table = parse(content.decode("utf-8-sig"))
+    return _object(table, name, error, what)
+
+
+@contextmanager
+def _in_words(name: Path | str, error: type[IoebssError], what: str) -> Iterator[None]:
+    """What fails in it says of what, and what that should be."""
+    try:
+        yield
+    except OSError as failure:
+        raise error(f"{name} cannot be read: {failure.strerror or failure}") from None
     except (ValueError, RecursionError) as failure:
         raise error(f"{name} cannot be read as JSON, it is not {what}: {failure}") from None
-    return _object(table, name, error, what)
+
+
+def _too_large(
+    name: Path | str, max_bytes: int, error: type[IoebssError], what: str
+) -> IoebssError:
+    return error(f"{name} is larger than {max_bytes} bytes; it is not {what}")
 
 
 def _object(table: Any, name: Path | str, error: type[IoebssError], what: str) -> dict[str, Any]:

@@ -9,11 +9,7 @@ from pathlib import Path
 
 from ioebss.command import run_command
 from ioebss.errors import MissingExtraError, UsageError
-from ioebss.trainer.options import (
-    BUNDLED_MODEL,
-    add_training_options,
-    check_training_options,
-)
+from ioebss.trainer.options import add_training_options, check_training_options, start_of
 from ioebss.trainer.run_folder import locked
 
 MAX_WEIGHT = 1000  # of a list
@@ -38,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--val-split", default="val", help="list to validate on (val)")
     parser.add_argument(
         "--start",
-        type=_start,
+        type=start_of,
         metavar="RUN|MODEL.onnx|bundled",
         help="begin with the weights of another run, of an exported model, or of the bundled one; "
         "all of the same network",
@@ -107,13 +103,6 @@ def _train(arguments: argparse.Namespace) -> None:
                 decoded = cached(train, cache_budget(arguments.cache_gb), progress)
                 trainer.train_scenes = RepeatedDataset(decoded, counts)
             trainer.run()
-
-
-def _start(text: str) -> Path:
-    """A path, or the bundled model's: a run of that name is `./bundled`."""
-    from ioebss.segmenter import BUNDLED
-
-    return BUNDLED if text == BUNDLED_MODEL else Path(text)
 
 
 def _split(text: str) -> tuple[str, int]:

@@ -63,7 +63,12 @@ class Learner:
         self._world = world
 
     @property
-    def best_weights(self) -> dict[str, Tensor]:
+    def finished(self) -> bool:
+        """Whether all epochs of the recipe are done."""
+        return self.epoch >= self.recipe.optimisation.epochs
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
         """What is validated and exported: the averaged weights where there are."""
         return self.average.tensors if self.average else self.model.state_dict()
 
@@ -81,7 +86,7 @@ class Learner:
             "updates": self.updates,
             "validation": self.rows[-1],
         }
-        checkpoint.save(folder, checkpoint.WEIGHTS, self.updates, self.best_weights, state)
+        checkpoint.save(folder, checkpoint.WEIGHTS, self.updates, self.weights, state)
 
     def save(self, folder: Path) -> None:
         """Writes all that is needed to go on; only the first process does."""

@@ -104,14 +104,15 @@ class Trainer:
         if not resuming:
             return learner
         learner.resume(self.folder)
-        if learner.epoch >= self.recipe.optimisation.epochs:
+        if learner.finished:
             self.progress.say(
                 f"{self.folder} has all its epochs ({learner.epoch}); --set optimisation.epochs=N "
                 "with more goes on"
             )
         else:
-            place = f"epoch {learner.epoch + 1}, iteration {learner.iteration}"
-            self.progress.say(f"resuming at {place}")
+            self.progress.say(
+                f"resuming at epoch {learner.epoch + 1}, iteration {learner.iteration}"
+            )
         return learner
 
     def _sample_inputs(self) -> Iterator[Tensor]:
@@ -124,7 +125,7 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether all epochs of the recipe are done."""
-        return self.learner.epoch >= self.recipe.optimisation.epochs
+        return self.learner.finished
 
     @property
     def rows(self) -> list[Row]:
@@ -192,7 +193,7 @@ class Trainer:
         after k clicks; `pairs_iou` with the recipe's pairs, where it has them."""
         model = self.learner.model
         # Each process has seen other photos, so its normalisation statistics are its own.
-        weights = self.learner.best_weights
+        weights = self.learner.weights
         self.world.share(weights.values())
         if self.learner.average:
             model = ClickModel(self.recipe.network)

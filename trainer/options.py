@@ -11,6 +11,14 @@ from ioebss.errors import UsageError
 BUNDLED_MODEL = "bundled"  # what the model that IOEBSS comes with is called as a start
 
 
+def start_of(text: str) -> Path:
+    """What a start that is named means: a path, or the bundled model's. A run of that name is
+    `./bundled`."""
+    from ioebss.segmenter import BUNDLED
+
+    return BUNDLED if text == BUNDLED_MODEL else Path(text)
+
+
 def add_data(parser: argparse.ArgumentParser, layouts: str) -> None:
     """Adds `data`, of every command that needs photos with masks.
 

@@ -11,12 +11,11 @@ from typing import Any
 from torch import Tensor
 
 from ioebss.errors import ModelError
-from ioebss.segmenter import BUNDLED
 from ioebss.trainer import checkpoint
 from ioebss.trainer.exported_weights import begin_with_exported
 from ioebss.trainer.model import ClickModel
 from ioebss.trainer.networks import load_imagenet
-from ioebss.trainer.options import BUNDLED_MODEL
+from ioebss.trainer.options import start_of
 from ioebss.trainer.recipe import Recipe
 
 
@@ -41,8 +40,8 @@ def begin(
     """
     if recipe.pretrained:
         load_imagenet(model.network, recipe.network)
-    if start is None and recipe.start == BUNDLED_MODEL:
-        start = BUNDLED
+    if start is None and recipe.start:
+        start = start_of(recipe.start)
     if start is None:
         return None
     if start.suffix == ".onnx":
