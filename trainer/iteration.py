@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ioebss.errors import ModelError
 from ioebss.trainer.distributed import World
+from ioebss.trainer.frozen import freeze
 from ioebss.trainer.learner import Learner
 from ioebss.trainer.losses import total_loss
 from ioebss.trainer.rounds import RoundState
@@ -27,11 +28,15 @@ class Iteration:
         learner: changed in place; its `iteration` is left to the caller.
         schedule: gives the learning rate of each update.
         world: this process among all.
+
+    Raises:
+        UsageError: the recipe freezes blocks that the network does not have.
     """
 
     def __init__(self, learner: Learner, schedule: Schedule, world: World) -> None:
         self.learner, self.schedule, self.world = learner, schedule, world
         self.recipe = learner.recipe
+        self._frozen = freeze(learner.model, self.recipe.optimisation.frozen_blocks)
         self._parallel: nn.Module = learner.model
         if world.size > 1:
             self._parallel = DistributedDataParallel(learner.model)
@@ -44,7 +49,7 @@ class Iteration:
         """
         clicks = self.recipe.clicks
         untrained = self._untrained_rounds(group)
-        self._parallel.train()
+        self._train_mode()
         losses = []
         for number in range(untrained, untrained + clicks.rounds):
             last = number == untrained + clicks.rounds - 1
@@ -64,6 +69,11 @@ class Iteration:
         self.learner.loss_sum += mean
         self.learner.loss_count += 1
         return mean
+
+    def _train_mode(self) -> None:
+        self._parallel.train()
+        for layer in self._frozen:
+            layer.eval()
 
     def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss):

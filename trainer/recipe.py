@@ -87,6 +87,7 @@ class OptimisationRecipe:
         ema: decay of the averaged weights that are validated and exported; 0 for none.
         autocast: "none", "bf16" or "fp16"; float32 on CPUs that have no fast arithmetic for it.
         staged: FCN-8s is trained as FCN-32s for a third of the epochs, as FCN-16s for another.
+        frozen_blocks: the stem and so many blocks of an EfficientNet-Lite are not trained.
     """
 
     optimizer: str = "adam"
@@ -100,6 +101,7 @@ class OptimisationRecipe:
     ema: float = 0.0
     autocast: str = "none"
     staged: bool = False
+    frozen_blocks: int = 0
 
 
 @dataclass(frozen=True)

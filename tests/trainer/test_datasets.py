@@ -271,6 +271,20 @@ def test_several_roots_are_joined_in_order(
     assert names == ["scene0", "scene1", "2008_1", "scene0", "scene1"] == joined.names
 
 
+def test_a_split_is_taken_of_the_folders_that_have_it(
+    tmp_path: Path, labels: Labels, write_voc: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    voc = write_voc(tmp_path / "voc", train=2, val=1)
+    sbd = write_sbd(tmp_path / "sbd", labels)
+    assert open_dataset([voc, sbd], "val").names == ["scene2"]
+    (warning,) = caplog.messages
+    assert str(sbd / "val.txt") in warning and "splits that exist: train" in warning
+    with pytest.raises(DataError) as caught:
+        open_dataset([voc, sbd], "test")
+    for folder, known in ((voc, "train, val"), (sbd, "train")):
+        assert str(folder) in str(caught.value) and f"exist: {known}" in str(caught.value)
+
+
 class Numbered:
     """Scenes whose names are their numbers."""
 

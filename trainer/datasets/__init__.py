@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from ioebss.errors import DataError
 from ioebss.trainer.datasets.coco import CocoDataset, coco_splits
 from ioebss.trainer.datasets.folder import FolderDataset, has_pair_of_folders, split_folders
+from ioebss.trainer.datasets.names import MissingSplitError
 from ioebss.trainer.datasets.ritm import RitmDataset, ritm_layout
 from ioebss.trainer.datasets.sbd import SbdDataset
 from ioebss.trainer.datasets.scene import JoinedDataset, ListedDataset
 from ioebss.trainer.datasets.voc import VocDataset
 
+logger = logging.getLogger("ioebss")
 # Where the layout may lie below the folder that is given: people name the top of what they
 # unpacked.
 VOC_PLACES = (".", "VOC2012", "VOCdevkit/VOC2012")
@@ -26,12 +29,22 @@ def open_dataset(roots: list[Path], split: str) -> ListedDataset:
     Args:
         roots: one folder for each data set: VOC, SBD or COCO layout, images and masks, or a
             benchmark of interactive segmentation.
-        split: the same for all.
+        split: of those folders that have it; what has none adds nothing, and a warning says so.
 
     Raises:
-        DataError: not a folder, of no known layout, or without that split.
+        DataError: not a folder, of no known layout, or none has that split.
     """
-    parts = [_open_one(root, split) for root in roots]
+    parts: list[ListedDataset] = []
+    missing: list[MissingSplitError] = []
+    for root in roots:
+        try:
+            parts.append(_open_one(root, split))
+        except MissingSplitError as error:
+            missing.append(error)
+    if not parts:
+        raise DataError("; ".join(str(lack) for lack in missing))
+    for lack in missing:
+        logger.warning("%s; the other folders' %s is taken", lack, split)
     return parts[0] if len(parts) == 1 else JoinedDataset(parts)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ioebss.errors import DataError, MissingExtraError
 from ioebss.image_files import MAX_PIXELS, read_photo
 from ioebss.json_files import read_json
-from ioebss.trainer.datasets.names import check_inside, splits_there_are
+from ioebss.trainer.datasets.names import MissingSplitError, check_inside
 from ioebss.trainer.datasets.scene import MAX_OBJECTS, VOID, Scene, check_scene
 
 MAX_JSON_BYTES = 2 * 1024**3  # instances_train2017.json has 0.45 GB
@@ -42,14 +42,15 @@ class CocoDataset:
         split: as in the name of the JSON file: "train2017".
 
     Raises:
-        DataError: no such split (the message says which there are), no folder of photos, a JSON
+        MissingSplitError: no such split; the message says which there are.
+        DataError: no folder of photos, a JSON
             file that is not COCO's, or a file name that leaves the folder.
     """
 
     def __init__(self, root: Path, split: str) -> None:
         self.path = root / "annotations" / f"instances_{split}.json"
         if not self.path.is_file():
-            raise DataError(f"{self.path} is missing; {splits_there_are(coco_splits(root))}")
+            raise MissingSplitError(f"{self.path} is missing", coco_splits(root))
         self.folder = _photo_folder(root, split)
         table = read_json(self.path, MAX_JSON_BYTES, DataError, "a COCO instances file")
         photos = _photos(table, self.path)

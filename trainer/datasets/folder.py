@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ioebss.errors import DataError
 from ioebss.image_files import is_photo_name, read_index_mask, read_photo
-from ioebss.trainer.datasets.names import splits_there_are
+from ioebss.trainer.datasets.names import MissingSplitError
 from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
 
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # lossless ones only: a mask's values are exact
@@ -30,8 +30,8 @@ class FolderDataset:
         split: name of the split.
 
     Raises:
-        DataError: no such split (the message says which there are), no photos, a photo without its
-            mask, or two photos or masks of one stem.
+        MissingSplitError: no such split; the message says which there are.
+        DataError: no photos, a photo without its mask, or two photos or masks of one stem.
     """
 
     def __init__(self, root: Path, split: str) -> None:
@@ -102,14 +102,14 @@ def _place(root: Path, split: str) -> tuple[Path, Callable[[list[str]], list[str
     if has_pair_of_folders(root / split):
         return root / split, lambda stems: stems
     if not has_pair_of_folders(root):
-        raise DataError(f"{root} has no split {split!r}; {splits_there_are(split_folders(root))}")
+        raise MissingSplitError(f"{root} has no split {split!r}", split_folders(root))
     parts: dict[str, Callable[[list[str]], list[str]]] = {
         "all": lambda stems: stems,
         "train": lambda stems: [s for i, s in enumerate(stems) if i % VALIDATION_EVERY],
         "val": lambda stems: stems[::VALIDATION_EVERY],
     }
     if split not in parts:
-        raise DataError(f"{root} has no split {split!r}; {splits_there_are(parts)}")
+        raise MissingSplitError(f"{root} has no split {split!r}", parts)
     return root, parts[split]
 
 

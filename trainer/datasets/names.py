@@ -10,6 +10,20 @@ from ioebss.errors import DataError
 MAX_LIST_BYTES = 64 * 1024 * 1024
 
 
+class MissingSplitError(DataError):
+    """A data set does not have the split that was asked for.
+
+    Args:
+        lack: what is missing, in words.
+        known: the splits that exist.
+    """
+
+    def __init__(self, lack: str, known: Iterable[str]) -> None:
+        listed = ", ".join(sorted(known))
+        there = f"splits that exist: {listed}" if listed else "no split exists there"
+        super().__init__(f"{lack}; {there}")
+
+
 def read_list(path: Path) -> list[str]:
     """The names of a split's list: UTF-8, one a line.
 
@@ -17,11 +31,12 @@ def read_list(path: Path) -> list[str]:
         path: the list, SPLIT.txt; the lists beside it are the splits that exist.
 
     Raises:
-        DataError: the list is missing, empty, unreadable, or a name leaves the data set's folder.
+        MissingSplitError: there is no such list.
+        DataError: it is empty, unreadable, or a name leaves the data set's folder.
     """
     if not path.is_file():
         known = [p.stem for p in path.parent.glob("*.txt")]
-        raise DataError(f"{path} is missing; {splits_there_are(known)}")
+        raise MissingSplitError(f"{path} is missing", known)
     try:
         if path.stat().st_size > MAX_LIST_BYTES:
             raise DataError(f"{path} is larger than {MAX_LIST_BYTES} bytes; it is no list of names")
@@ -54,9 +69,3 @@ def check_inside(name: str, source: Path) -> str:
             "correct it"
         )
     return name
-
-
-def splits_there_are(known: Iterable[str]) -> str:
-    """The end of a message about a missing split: which splits exist."""
-    listed = ", ".join(sorted(known))
-    return f"splits that exist: {listed}" if listed else "no split exists there"

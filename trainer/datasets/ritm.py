@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ioebss.errors import DataError
 from ioebss.image_files import is_photo_name, read_photo
-from ioebss.trainer.datasets.names import splits_there_are
+from ioebss.trainer.datasets.names import MissingSplitError
 from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
 
 SPLIT = "test"  # the only one: these are for measuring
@@ -62,12 +62,13 @@ class RitmDataset:
         split: "test"; there is no other.
 
     Raises:
-        DataError: another split, no photos, or a photo without its mask.
+        MissingSplitError: another split.
+        DataError: no photos, or a photo without its mask.
     """
 
     def __init__(self, root: Path, layout: Layout, split: str) -> None:
         if split != SPLIT:
-            raise DataError(f"{root} has no split {split!r}; {splits_there_are([SPLIT])}")
+            raise MissingSplitError(f"{root} has no split {split!r}", [SPLIT])
         self._layout = layout
         folder = root / layout.photos
         masks = {_stem(p): p for p in sorted((root / layout.masks).iterdir())}

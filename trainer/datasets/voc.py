@@ -18,8 +18,8 @@ class VocDataset:
         split: name of the list.
 
     Raises:
-        DataError: the list is missing (the message says which there are), empty, or names what lies
-            outside the folder.
+        MissingSplitError: there is no such list; the message says which there are.
+        DataError: it is empty, or names what lies outside the folder.
     """
 
     def __init__(self, root: Path, split: str) -> None:
