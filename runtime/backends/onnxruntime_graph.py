@@ -25,7 +25,8 @@ from ioebss.model_bytes import ModelBytes, Source
 # third more time; elsewhere it changes nothing.
 EXACT_8_BITS = ("session.x64quantprecision", "1")
 
-# A model in memory holds all its weights. Others would be looked for in the current folder.
+# A model holds all its weights: its sha256 says nothing of others, which would be looked for beside
+# the file or, for a model in memory, in the current folder.
 NO_WEIGHTS_OUTSIDE = ("session.model_external_initializers_file_folder_path", os.devnull)
 
 # In the environment, for many processes on a machine, whose threads would be in each other's way:
@@ -107,8 +108,7 @@ def load_graph(
     """
     options = session_options(onnxruntime, threads)
     options.add_session_config_entry(*EXACT_8_BITS)
-    if isinstance(model, ModelBytes):
-        options.add_session_config_entry(*NO_WEIGHTS_OUTSIDE)
+    options.add_session_config_entry(*NO_WEIGHTS_OUTSIDE)
     session = open_session(onnxruntime, model, options, providers)
     check_interface(session, model, manifest)
     return session

@@ -215,13 +215,16 @@ def test_a_model_in_memory(
     assert caught.value.status == MODEL
 
 
-def test_a_model_in_memory_with_weights_outside(
+def test_a_model_with_weights_outside(
     library: Library, weights_outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(weights_outside.parent)
     onnx, manifest = (weights_outside.with_suffix(s).read_bytes() for s in (".onnx", ".json"))
     with pytest.raises(CppError, match="the model in memory cannot be loaded") as caught:
         library.open_memory(onnx, manifest)
+    assert caught.value.status == MODEL
+    with pytest.raises(CppError, match=r"apart\.onnx cannot be loaded") as caught:
+        library.open(weights_outside)
     assert caught.value.status == MODEL
 
 

@@ -37,13 +37,11 @@ class OnnxRuntime : public Backend {
         // x86 without VNNI adds pairs of 8-bit products in 16 bits, which overflow: weights are
         // made unsigned there. Elsewhere this changes nothing.
         check(api().AddSessionConfigEntry(settings.get(), "session.x64quantprecision", "1"));
-        // A model in memory holds all its weights. Others would be looked for in the current folder
-        // (old versions of ONNX Runtime pass over this setting).
-        if (model.bytes) {
-            check(api().AddSessionConfigEntry(
-                settings.get(), "session.model_external_initializers_file_folder_path",
-                "/dev/null"));
-        }
+        // A model holds all its weights: its sha256 says nothing of others, which would be looked
+        // for beside the file or, for a model in memory, in the current folder (old versions of
+        // ONNX Runtime pass over this setting).
+        check(api().AddSessionConfigEntry(
+            settings.get(), "session.model_external_initializers_file_folder_path", "/dev/null"));
         if (options.threads > 0) {
             check(api().SetIntraOpNumThreads(settings.get(), options.threads));
         }
