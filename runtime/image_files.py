@@ -200,7 +200,8 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     """Reads a mask picture.
 
     Set is what lies above half of the range in a grey picture of more than one bit, any value but 0
-    if none exceeds half, and any index but 0 and 255 (void) in an indexed PNG.
+    if none exceeds half, and in an indexed PNG any index but 0 and 255 (void), or 255 where there
+    is no other: editors save black and white so.
 
     Returns:
         bool (H, W).
@@ -221,7 +222,8 @@ def decode_mask(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.bool_]:
 
 def _set(values: NDArray[np.uint8], indexed: bool) -> NDArray[np.bool_]:
     if indexed:
-        return np.asarray((values != 0) & (values != 255))
+        objects = (values != 0) & (values != 255)
+        return np.asarray(objects if objects.any() else values == 255)
     return np.asarray(values > (127 if values.max(initial=0) > 127 else 0))
 
 

@@ -108,7 +108,15 @@ def _named(
     for path in given:
         if not _is_folder(path) and path.name not in by_name:
             raise UsageError(f"no clicks are given for {path}")
-    return [photo for photo in photos if photo.name in by_name]
+    chosen = [photo for photo in photos if photo.name in by_name]
+    first: dict[str, Path] = {}
+    for photo in chosen:
+        if first.setdefault(photo.name, photo) != photo:
+            raise UsageError(
+                f"{first[photo.name]} and {photo} have one name, and clicks are given by names; "
+                "run them one by one"
+            )
+    return chosen
 
 
 def _is_folder(path: Path) -> bool:

@@ -119,6 +119,24 @@ def test_a_folder_with_a_clicks_file(
     expect_error(command("ioebss-run", folder, *arguments), 2, "clicks are given for ._a.png")
 
 
+def test_photos_of_one_name_in_two_folders(
+    command: Command, make_model: MakeModel, tmp_path: Path
+) -> None:
+    """Their clicks could not be told apart. Photos without clicks do not matter."""
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+        for name in ("a.png", f"{folder.name}.png"):
+            Image.fromarray(np.full((96, 128, 3), 90, np.uint8)).save(folder / name)
+    clicks = tmp_path / "clicks.json"
+    arguments = ("--clicks", clicks, "-o", tmp_path / "out", "--model", make_model())
+    clicks.write_text(json.dumps({"a.png": [[40, 50]]}))
+    result = command("ioebss-run", *folders, *arguments)
+    expect_error(result, 2, "first/a.png and ", "second/a.png have one name")
+    clicks.write_text(json.dumps({"first.png": [[40, 50]], "second.png": [[40, 50]]}))
+    assert command("ioebss-run", *folders, *arguments).returncode == 0
+
+
 def test_start_mask(command: Command, make_model: MakeModel, photo: Path) -> None:
     start = np.zeros((96, 128), np.uint8)
     start[60:80, 60:100] = 255

@@ -270,13 +270,18 @@ def test_odd_metadata_is_not_warned_of(tmp_path: Path) -> None:
             assert read(path).shape[:2] == (20, 30)
 
 
-def test_an_indexed_mask_with_void(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("first", "second", "is_set"),
+    [(1, 255, 1), (255, 255, 255), (7, 0, 7), (0, 0, 1)],
+    ids=["object and void", "black and white", "object", "nothing"],
+)
+def test_an_indexed_mask(tmp_path: Path, first: int, second: int, is_set: int) -> None:
     indices = np.zeros((20, 30), np.uint8)
-    indices[5:10], indices[10:12] = 1, 255
+    indices[5:10], indices[10:12] = first, second
     indexed = Image.frombytes("P", (30, 20), indices.tobytes())
     indexed.putpalette([v for i in range(256) for v in (i, i, i)])
     indexed.save(tmp_path / "mask.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), indices == 1)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), indices == is_set)
 
 
 def test_masks_of_either_range(tmp_path: Path) -> None:
