@@ -52,10 +52,12 @@ def test_it_is_what_its_manifest_says() -> None:
     assert manifest.name == "default"
     assert BUNDLED.stat().st_size <= 30 * 1024 * 1024
     assert {m["split"] for m in manifest.metrics} == {"test_voc", "test_coco"}
-    training = manifest.training
-    assert training["proof"]["logit"] < 1e-3  # against PyTorch
-    assert training["proof"]["pixels"] < 1e-4
-    assert "/" not in str(training["data"])
+    parts = [part["training"] for part in manifest.training["averaged"]]
+    assert len(parts) == 2
+    for training in parts:
+        assert training["proof"]["logit"] < 1e-3  # against PyTorch
+        assert training["proof"]["pixels"] < 1e-4
+        assert "/" not in str(training["data"])
 
 
 def test_the_8_bit_model_is_made_of_the_other() -> None:
