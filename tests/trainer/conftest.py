@@ -12,7 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
+from ioebss.progress import Progress
 from ioebss.trainer.datasets.scene import Scene
+from ioebss.trainer.distributed import World
+from ioebss.trainer.loop import Trainer
+from ioebss.trainer.recipe import Recipe
 
 TINY_RECIPE = """
 name = "tiny"
@@ -87,6 +91,20 @@ class DrawnScenes:
 @pytest.fixture
 def drawn_scenes() -> Callable[..., DrawnScenes]:
     return DrawnScenes
+
+
+@pytest.fixture
+def make_trainer(
+    tmp_path: Path, drawn_scenes: Callable[..., DrawnScenes]
+) -> Callable[..., Trainer]:
+    def make(recipe: Recipe, name: str = "run", start: Path | None = None) -> Trainer:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        here, quiet = World(0, 1, torch.device("cpu")), Progress(quiet=True)
+        data = drawn_scenes(6), drawn_scenes(2, start=6)
+        return Trainer(recipe, *data, folder, here, quiet, ["drawn"], workers=0, start=start)
+
+    return make
 
 
 @pytest.fixture

@@ -9,38 +9,31 @@ import pytest
 import torch
 
 from ioebss.errors import UsageError
-from ioebss.progress import Progress
-from ioebss.trainer.distributed import World
 from ioebss.trainer.frozen import freeze
 from ioebss.trainer.loop import Trainer
 from ioebss.trainer.model import ClickModel
 from ioebss.trainer.networks import NetworkSpec
 from ioebss.trainer.recipe import load_recipe
 
-MakeTrainer = Callable[..., Trainer]
+MakeRun = Callable[..., Trainer]
 
 
 @pytest.fixture
-def make_trainer(tmp_path: Path, tiny_recipe: Path, drawn_scenes: Callable) -> MakeTrainer:
+def make_run(tiny_recipe: Path, make_trainer: Callable[..., Trainer]) -> MakeRun:
     def make(frozen_blocks: int, epochs: int = 1) -> Trainer:
         overrides = [
             f"optimisation.frozen_blocks={frozen_blocks}",
             f"optimisation.epochs={epochs}",
             "data.photos_per_epoch=4",
         ]
-        recipe = load_recipe(str(tiny_recipe), overrides)
-        here, quiet = World(0, 1, torch.device("cpu")), Progress(quiet=True)
-        data = drawn_scenes(4), drawn_scenes(2, start=4)
-        folder = tmp_path / f"run{frozen_blocks}"
-        folder.mkdir(exist_ok=True)
-        return Trainer(recipe, *data, folder, here, quiet, ["drawn"], workers=0)
+        return make_trainer(load_recipe(str(tiny_recipe), overrides))
 
     return make
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 3])
-def test_frozen_blocks_stay_as_they_are(make_trainer: MakeTrainer, blocks: int) -> None:
-    trainer = make_trainer(blocks)
+def test_frozen_blocks_stay_as_they_are(make_run: MakeRun, blocks: int) -> None:
+    trainer = make_run(blocks)
     state = trainer.learner.model.state_dict()
     before = {name: value.clone() for name, value in state.items()}
     frozen = {"stem", *(f"blocks.{block}" for block in range(blocks))} if blocks else set()
@@ -59,9 +52,9 @@ def _layer(name: str) -> str:
     return ".".join(parts[:2]) if parts[0] == "blocks" else parts[0]
 
 
-def test_frozen_layers_stay_frozen_when_a_run_is_resumed(make_trainer: MakeTrainer) -> None:
-    make_trainer(2).run()
-    trainer = make_trainer(2, epochs=2)
+def test_frozen_layers_stay_frozen_when_a_run_is_resumed(make_run: MakeRun) -> None:
+    make_run(2).run()
+    trainer = make_run(2, epochs=2)
     stem = trainer.learner.model.network.backbone.stem.state_dict()
     before = {name: value.clone() for name, value in stem.items()}
     trainer.run()

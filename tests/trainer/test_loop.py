@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -57,18 +56,6 @@ def recipe(tiny_recipe: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     monkeypatch.setattr(model, "build_network", TinyNetwork)
     overrides = ["optimisation.epochs=1", "data.photos_per_epoch=36", "data.paste=0"]
     return load_recipe(str(tiny_recipe), [*overrides, "loss.label=0", "clicks.later=2"])
-
-
-@pytest.fixture
-def make_trainer(tmp_path: Path, drawn_scenes) -> Callable[..., Trainer]:
-    def make(recipe: Recipe, name: str = "run", start: Path | None = None) -> Trainer:
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        here, quiet = World(0, 1, torch.device("cpu")), Progress(quiet=True)
-        data = drawn_scenes(6), drawn_scenes(2, start=6)
-        return Trainer(recipe, *data, folder, here, quiet, ["drawn"], workers=0, start=start)
-
-    return make
 
 
 def iterations(trainer: Trainer) -> list[list[Call]]:
