@@ -20,6 +20,8 @@ from ioebss.errors import UsageError
 
 FORMATS = ("mask", "cutout", "overlay", "json")
 OPACITY = 0.45  # of the mask in an overlay
+MASK_ENDING = ".mask.png"
+PICTURE_ENDINGS = (MASK_ENDING, ".cutout.png", ".overlay.png")  # of results beside photos
 
 
 def default_path(photo: Path, kind: str) -> Path:
@@ -32,6 +34,11 @@ def default_path(photo: Path, kind: str) -> Path:
         "coco": "coco.json",
     }
     return photo.with_name(names.get(kind, f"{photo.stem}.{kind}.png"))
+
+
+def is_result_name(path: Path) -> bool:
+    """Whether a picture in a folder should be one of ours, by its name, and no photo."""
+    return path.name.endswith(PICTURE_ENDINGS)
 
 
 def write_result(

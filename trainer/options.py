@@ -46,7 +46,7 @@ def add_training_options(parser: argparse.ArgumentParser, recipe: str) -> None:
         default=recipe,
         help='"default", "adapt", "paper", "dios", "convergence", or a .toml file (%(default)s)',
     )
-    add_data(parser, ": VOC layout, SBD, COCO, or images/ and masks/")
+    add_data(parser, ": VOC layout, SBD, COCO, images/ and masks/, or annotated photos")
     parser.add_argument(
         "--set",
         action="append",

@@ -17,7 +17,9 @@ from PIL import Image
 from ioebss.errors import DataError
 from ioebss.trainer.datasets import coco as reader
 from ioebss.trainer.datasets import open_dataset
-from ioebss.trainer.datasets.coco import CocoDataset, decode, paint, run_lengths
+from ioebss.trainer.datasets.coco import open_coco
+from ioebss.trainer.datasets.painting import paint
+from ioebss.trainer.datasets.segmentations import decode, run_lengths
 
 coco_mask = pytest.importorskip("pycocotools.mask")
 HEIGHT, WIDTH = 30, 40
@@ -110,7 +112,7 @@ def test_objects_keep_their_classes(tmp_path: Path) -> None:
     )
     content["categories"] = [{"id": 1, "name": "cat"}, {"id": 3, "name": "kite"}]
     write(tmp_path, content)
-    scene = CocoDataset(tmp_path, "train2017").scene(0)
+    scene = open_coco(tmp_path, "train2017").scene(0)
     assert scene.categories[scene.labels[10, 15]] == "cat"
     assert scene.categories[scene.labels[1, 1]] == "kite"
     assert len(scene.categories) == 2  # class 99 has no name
@@ -133,11 +135,11 @@ def test_photos_without_objects_are_left_out(tmp_path: Path) -> None:
     content = table([RUNS])
     content["images"].insert(0, {"id": 1, "file_name": "b.png", "width": 5, "height": 5})
     write(tmp_path, content)
-    dataset = CocoDataset(tmp_path, "train2017")
+    dataset = open_coco(tmp_path, "train2017")
     assert dataset.names == ["a.png"] == [dataset.scene(0).name]
     write(tmp_path, table([]))
     with pytest.raises(DataError, match="no photo with an object"):
-        CocoDataset(tmp_path, "train2017")
+        open_coco(tmp_path, "train2017")
 
 
 def test_missing_split_names_those_there_are(tmp_path: Path) -> None:
@@ -153,14 +155,14 @@ def test_photos_of_one_id_are_refused(tmp_path: Path) -> None:
     content["images"] += [{**content["images"][0], "file_name": "b.png"}]
     write(tmp_path, content)
     with pytest.raises(DataError, match="several photos one id"):
-        CocoDataset(tmp_path, "train2017")
+        open_coco(tmp_path, "train2017")
 
 
 @pytest.mark.parametrize("name", ["../a.png", "/etc/passwd", "x/../../a.png", "..\\a.png", "", "."])
 def test_file_names_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
     write(tmp_path, table([RUNS], name))
     with pytest.raises(DataError, match="no path below the folder"):
-        CocoDataset(tmp_path, "train2017")
+        open_coco(tmp_path, "train2017")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_file_names_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
 def test_other_json_is_refused(tmp_path: Path, content: Any) -> None:
     path = write(tmp_path, content)
     with pytest.raises(DataError, match=path.name):
-        CocoDataset(tmp_path, "train2017")
+        open_coco(tmp_path, "train2017")
 
 
 @pytest.mark.parametrize(
@@ -240,4 +242,4 @@ def test_a_json_file_beyond_the_bound_is_not_read(
     write(tmp_path, table([RUNS]))
     monkeypatch.setattr(reader, "MAX_JSON_BYTES", 10)
     with pytest.raises(DataError, match="larger than 10 bytes"):
-        CocoDataset(tmp_path, "train2017")
+        open_coco(tmp_path, "train2017")

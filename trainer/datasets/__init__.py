@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ioebss.errors import DataError
-from ioebss.trainer.datasets.coco import CocoDataset, coco_splits
-from ioebss.trainer.datasets.folder import FolderDataset, has_pair_of_folders, split_folders
+from ioebss.trainer.datasets.coco import coco_splits, has_coco_beside, open_coco, open_coco_beside
+from ioebss.trainer.datasets.folder import (
+    has_masks_beside,
+    has_pair_of_folders,
+    open_folder,
+    open_masks_beside,
+)
+from ioebss.trainer.datasets.labelme import LabelmeDataset, has_labelme
 from ioebss.trainer.datasets.names import MissingSplitError
 from ioebss.trainer.datasets.ritm import RitmDataset, ritm_layout
 from ioebss.trainer.datasets.sbd import SbdDataset
 from ioebss.trainer.datasets.scene import JoinedDataset, ListedDataset
+from ioebss.trainer.datasets.splits import has_splits
 from ioebss.trainer.datasets.voc import VocDataset
 
 logger = logging.getLogger("ioebss")
@@ -21,14 +28,24 @@ logger = logging.getLogger("ioebss")
 # unpacked.
 VOC_PLACES = (".", "VOC2012", "VOCdevkit/VOC2012")
 SBD_PLACES = (".", "dataset", "benchmark_RELEASE/dataset")
+# Layouts that may lie in folders of the splits' names. Where photos have several kinds of
+# annotations beside them, those come first that people correct by hand.
+FOLDERS_OF_PHOTOS: tuple[
+    tuple[Callable[[Path], bool], Callable[[Path, str], ListedDataset]], ...
+] = (
+    (has_pair_of_folders, open_folder),
+    (has_labelme, LabelmeDataset),
+    (has_coco_beside, open_coco_beside),
+    (has_masks_beside, open_masks_beside),
+)
 
 
 def open_dataset(roots: list[Path], split: str) -> ListedDataset:
     """The data sets under some folders, joined, each by the layout it is recognised by.
 
     Args:
-        roots: one folder for each data set: VOC, SBD or COCO layout, images and masks, or a
-            benchmark of interactive segmentation.
+        roots: one folder for each data set: VOC, SBD or COCO layout, images and masks, annotated
+            photos, or a benchmark of interactive segmentation.
         split: of those folders that have it; what has none adds nothing, and a warning says so.
 
     Raises:
@@ -76,17 +93,19 @@ def _open_one(root: Path, split: str) -> ListedDataset:
         if _holds(root / place, "img", "inst"):
             return SbdDataset(root / place, split)
     if coco_splits(root):
-        return CocoDataset(root, split)
+        return open_coco(root, split)
     layout = ritm_layout(root, split)
     if layout is not None:
         return RitmDataset(root, layout, split)
-    if has_pair_of_folders(root) or split_folders(root):
-        return FolderDataset(root, split)
+    for holds, opened in FOLDERS_OF_PHOTOS:
+        if has_splits(root, holds):
+            return opened(root, split)
     raise DataError(
         f"{root} has none of the layouts that are known: VOC (JPEGImages/, SegmentationObject/, "
         "ImageSets/Segmentation/SPLIT.txt), SBD (img/, inst/, SPLIT.txt), COCO "
-        "(annotations/instances_SPLIT.json), or images/ and masks/, as they are or under SPLIT/, "
-        "GrabCut (data_GT/, boundary_GT/), or DAVIS (img/, gt/)"
+        "(annotations/instances_SPLIT.json), GrabCut (data_GT/, boundary_GT/), DAVIS (img/, gt/); "
+        "or, as they are or under SPLIT/, images/ and masks/, or photos and beside them labelme's "
+        "NAME.json, coco.json, or NAME.mask.png"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ioebss.errors import DataError, MissingExtraError
+from ioebss.errors import DataError
 from ioebss.image_files import MAX_PIXELS, read_photo
 from ioebss.json_files import read_json
 from ioebss.trainer.datasets.names import MissingSplitError, check_inside
-from ioebss.trainer.datasets.scene import MAX_OBJECTS, VOID, Scene, check_scene
+from ioebss.trainer.datasets.painting import LazyMasks, paint
+from ioebss.trainer.datasets.scene import MAX_OBJECTS, Scene, check_scene
+from ioebss.trainer.datasets.segmentations import decode
+from ioebss.trainer.datasets.splits import PARTS, Chosen, find_split
 
 MAX_JSON_BYTES = 2 * 1024**3  # instances_train2017.json has 0.45 GB
+# One for all photos, beside them: as `ioebss-run` writes it, and as Roboflow exports it.
+NAMES_BESIDE = ("coco.json", "_annotations.coco.json")
 
 
 @dataclass
@@ -33,30 +37,26 @@ class _Photo:
 
 
 class CocoDataset:
-    """`annotations/instances_SPLIT.json`, photos in `SPLIT/`, `images/SPLIT/` or `images/`.
-
-    Photos without an object are left out. See `paint` for how objects become labels.
+    """A COCO file and its photos. Those without an object are left out. See `paint` for how objects
+    become labels.
 
     Args:
-        root: the folder that holds them.
-        split: as in the name of the JSON file: "train2017".
+        path: the JSON file.
+        folder: that the names of its photos are looked up in.
+        chosen: the places of the photos, in the order of the file, that belong to the split.
 
     Raises:
-        MissingSplitError: no such split; the message says which there are.
-        DataError: no folder of photos, a JSON
-            file that is not COCO's, or a file name that leaves the folder.
+        DataError: a JSON file that is not COCO's, no photo with an object in it, or a name that
+            leaves the folder.
     """
 
-    def __init__(self, root: Path, split: str) -> None:
-        self.path = root / "annotations" / f"instances_{split}.json"
-        if not self.path.is_file():
-            raise MissingSplitError(f"{self.path} is missing", coco_splits(root))
-        self.folder = _photo_folder(root, split)
-        table = read_json(self.path, MAX_JSON_BYTES, DataError, "a COCO instances file")
-        photos = _photos(table, self.path)
-        self.photos = [photo for photo in photos if photo.objects]
+    def __init__(self, path: Path, folder: Path, chosen: Chosen = PARTS["all"]) -> None:
+        self.path, self.folder = path, folder
+        photos = _photos(read_json(path, MAX_JSON_BYTES, DataError, "a COCO instances file"), path)
+        with_objects = [photo for photo in photos if photo.objects]
+        self.photos = [photo for place, photo in enumerate(with_objects) if chosen(place)]
         if not self.photos:
-            raise DataError(f"{self.path} has no photo with an object; choose another split")
+            raise DataError(f"{path} has no photo with an object; choose another split")
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -69,146 +69,55 @@ class CocoDataset:
     def scene(self, index: int) -> Scene:
         """See `SceneDataset`."""
         photo = self.photos[index]
+
+        def decoded(segmentation: Any) -> NDArray[np.bool_]:
+            return decode(segmentation, photo.height, photo.width)
+
+        objects, crowds = (LazyMasks(part, decoded) for part in (photo.objects, photo.crowds))
         try:
-            objects = [decode(s, photo.height, photo.width) for s in photo.objects]
-            crowds = [decode(s, photo.height, photo.width) for s in photo.crowds]
+            labels, order = paint(objects, crowds, photo.height, photo.width)
         except DataError as error:
             raise DataError(f"{self.path}, photo {photo.name}: {error}") from None
-        labels, order = paint(objects, crowds, photo.height, photo.width)
         named = [photo.classes[i] for i in order[:MAX_OBJECTS]]
         categories = {label: name for label, name in enumerate(named, 1) if name}
         image = read_photo(self.folder / photo.name)
         return check_scene(Scene(photo.name, image, labels, categories))
 
 
+def open_coco(root: Path, split: str) -> CocoDataset:
+    """`annotations/instances_SPLIT.json`, photos in `SPLIT/`, `images/SPLIT/` or `images/`.
+
+    Args:
+        root: the folder that holds them.
+        split: as in the name of the JSON file: "train2017".
+
+    Raises:
+        MissingSplitError: no such split; the message says which there are.
+        DataError: no folder of photos, or see `CocoDataset`.
+    """
+    path = root / "annotations" / f"instances_{split}.json"
+    if not path.is_file():
+        raise MissingSplitError(f"{path} is missing", coco_splits(root))
+    return CocoDataset(path, _photo_folder(root, split))
+
+
+def open_coco_beside(root: Path, split: str) -> CocoDataset:
+    """`coco.json` or `_annotations.coco.json` in the folder of its photos; see `find_split` for the
+    splits, which go by the places in the file, and `CocoDataset` for what is raised."""
+    folder, chosen = find_split(root, split, has_coco_beside)
+    path = next(folder / name for name in NAMES_BESIDE if (folder / name).is_file())
+    return CocoDataset(path, folder, chosen)
+
+
+def has_coco_beside(folder: Path) -> bool:
+    """Whether a COCO file lies in the folder itself, by its name."""
+    return any((folder / name).is_file() for name in NAMES_BESIDE)
+
+
 def coco_splits(root: Path) -> list[str]:
     """The splits under `root` by the names of the JSON files."""
     files = (root / "annotations").glob("instances_*.json")
     return [path.stem.removeprefix("instances_") for path in files]
-
-
-def paint(
-    objects: Sequence[NDArray[np.bool_]],
-    crowds: Iterable[NDArray[np.bool_]],
-    height: int,
-    width: int,
-) -> tuple[NDArray[np.uint8], list[int]]:
-    """Labels of overlapping objects: the smaller is in front of the larger.
-
-    Crowds (regions with several objects not told apart) are void, behind all objects. Objects are
-    numbered from the largest on; those beyond `MAX_OBJECTS`, the smallest, become void.
-
-    Args:
-        objects, crowds: bool (height, width) each.
-
-    Returns:
-        uint8 (height, width): 0 background, 1..254 objects, 255 void. And the places of all objects
-        from the largest to the smallest, as they are numbered; equal ones keep their order.
-    """
-    labels = np.zeros((height, width), np.uint8)
-    for mask in crowds:
-        labels[mask] = VOID
-    areas = [int(mask.sum()) for mask in objects]
-    order = sorted(range(len(objects)), key=lambda place: -areas[place])
-    for label, place in enumerate(order, 1):
-        labels[objects[place]] = label if label <= MAX_OBJECTS else VOID
-    return labels, order
-
-
-def decode(segmentation: Any, height: int, width: int) -> NDArray[np.bool_]:
-    """The mask of one COCO segmentation: polygons, run lengths, or compressed run lengths.
-
-    Polygons of fewer than three points enclose nothing and are passed over.
-
-    Returns:
-        bool (height, width).
-
-    Raises:
-        DataError: it is none of the three, or does not fit the photo.
-        MissingExtraError: pycocotools is not installed.
-    """
-    try:
-        from pycocotools import mask as coco
-    except ImportError:
-        raise MissingExtraError(
-            'reading COCO needs pycocotools: pip install "ioebss[train]"'
-        ) from None
-    try:
-        if isinstance(segmentation, list):
-            polygons = _checked_polygons(segmentation, height, width)
-            if not polygons:
-                return np.zeros((height, width), bool)
-            runs = coco.merge(coco.frPyObjects(polygons, height, width))
-        else:
-            runs = _checked_runs(segmentation, height, width)
-            if isinstance(runs["counts"], list):
-                runs = coco.frPyObjects(runs, height, width)
-        return np.asarray(coco.decode(runs), bool)
-    except ValueError as error:
-        raise DataError(f"a segmentation cannot be decoded: {error}") from None
-
-
-def _checked_polygons(polygons: list[Any], height: int, width: int) -> list[list[float]]:
-    """The polygons of three points or more.
-
-    Their rasteriser's memory grows with the outline, so points may lie off the photo by its size at
-    most.
-    """
-    checked = []
-    for polygon in polygons:
-        numbers = isinstance(polygon, list) and all(type(v) in (int, float) for v in polygon)
-        if not numbers or len(polygon) % 2:
-            raise DataError("a polygon is not a list of x, y, x, y, ...")
-        x, y = polygon[::2], polygon[1::2]
-        inside = all(-width <= v <= 2 * width for v in x)
-        if not inside or not all(-height <= v <= 2 * height for v in y):
-            raise DataError(f"a polygon lies far outside the photo of {width}x{height} pixels")
-        if len(x) >= 3:
-            checked.append([float(v) for v in polygon])
-    return checked
-
-
-def _checked_runs(runs: Any, height: int, width: int) -> dict[str, Any]:
-    """Run lengths that fill the photo exactly; the C code below trusts them."""
-    if not isinstance(runs, dict) or runs.get("size") != [height, width]:
-        raise DataError(f"run lengths are not of the photo's size, [{height}, {width}]")
-    counts = runs.get("counts")
-    if isinstance(counts, str):
-        lengths = run_lengths(counts)
-    elif isinstance(counts, list) and all(type(count) is int for count in counts):
-        lengths = counts
-    else:
-        raise DataError("run lengths are neither a list of integers nor a string")
-    if min(lengths, default=0) < 0 or sum(lengths) != height * width:
-        raise DataError(f"run lengths do not add up to {height * width} pixels")
-    return {"size": [height, width], "counts": counts}
-
-
-def run_lengths(text: str) -> list[int]:
-    """The integers of a compressed run-length string (pycocotools' own coding).
-
-    Little-endian groups of five bits, offset by 48, a sixth bit where more follow; from the fourth
-    number on each is the difference to the one two places before.
-
-    Raises:
-        DataError: a character outside the code, an endless number, or an unfinished one.
-    """
-    lengths: list[int] = []
-    value = shift = 0
-    for character in text:
-        code = ord(character) - 48
-        if not 0 <= code < 64 or shift > 30:
-            raise DataError("a compressed run-length string is damaged")
-        value |= (code & 31) << shift
-        shift += 5
-        if not code & 32:
-            if code & 16:
-                value -= 1 << shift
-            lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
-            value = shift = 0
-    if shift:
-        raise DataError("a compressed run-length string ends within a number")
-    return lengths
 
 
 def _photo_folder(root: Path, split: str) -> Path:

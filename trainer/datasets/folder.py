@@ -1,4 +1,4 @@
-"""The plainest layout: a folder of photos and a folder of masks."""
+"""The plainest layouts: photos, and a mask for each in a folder of masks or beside it."""
 
 from __future__ import annotations
 
@@ -10,44 +10,23 @@ from numpy.typing import NDArray
 
 from ioebss.errors import DataError
 from ioebss.image_files import is_photo_name, read_index_mask, read_photo
-from ioebss.trainer.datasets.names import MissingSplitError
+from ioebss.result_files import MASK_ENDING
+from ioebss.trainer.datasets.beside import annotated_photos, holds_annotated
 from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
+from ioebss.trainer.datasets.splits import find_split
 
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # lossless ones only: a mask's values are exact
-VALIDATION_EVERY = 10
 
 
-class FolderDataset:
-    """`images/STEM.*` and `masks/STEM.png` (or .bmp, .tif), either under `ROOT/SPLIT` or under
-    `ROOT`.
-
-    Without folders of splits, every tenth photo in the order of the names, the first one included,
-    is the split "val", the others are "train", and "all" is all of them. How a mask is read is said
-    in `objects_of_mask`.
+class MaskDataset:
+    """Photos and their masks. How a mask is read is said in `objects_of_mask`.
 
     Args:
-        root: the folder.
-        split: name of the split.
-
-    Raises:
-        MissingSplitError: no such split; the message says which there are.
-        DataError: no photos, a photo without its mask, or two photos or masks of one stem.
+        pairs: the files of each photo and its mask.
     """
 
-    def __init__(self, root: Path, split: str) -> None:
-        folder, stems_of_split = _place(root, split)
-        photos = _by_stem(folder / "images", is_photo_name)
-        masks = _by_stem(folder / "masks", _is_mask_name)
-        lonely = [path.name for stem, path in photos.items() if stem not in masks]
-        if lonely:
-            raise DataError(
-                f"{len(lonely)} photos in {folder / 'images'} have no mask of the same name "
-                f"({', '.join(MASK_SUFFIXES)}) in {folder / 'masks'}: {', '.join(lonely[:5])}"
-            )
-        stems = stems_of_split(sorted(photos))
-        if not stems:
-            raise DataError(f"{folder / 'images'} holds no photo for the split {split!r}; add some")
-        self.pairs = [(photos[stem], masks[stem]) for stem in stems]
+    def __init__(self, pairs: list[tuple[Path, Path]]) -> None:
+        self.pairs = pairs
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -62,6 +41,45 @@ class FolderDataset:
         photo, mask = self.pairs[index]
         labels = objects_of_mask(read_index_mask(mask))
         return check_scene(Scene(photo.stem, read_photo(photo), labels))
+
+
+def open_folder(root: Path, split: str) -> MaskDataset:
+    """`images/STEM.*` and `masks/STEM.png` (or .bmp, .tif), either under `ROOT/SPLIT` or under
+    `ROOT`; there the split is "train", "val" or "all" (`splits.find_split`).
+
+    Raises:
+        MissingSplitError: no such split; the message says which there are.
+        DataError: no photos, a photo without its mask, or two photos or masks of one stem.
+    """
+    folder, chosen = find_split(root, split, has_pair_of_folders)
+    photos = _by_stem(folder / "images", is_photo_name)
+    masks = _by_stem(folder / "masks", _is_mask_name)
+    lonely = [path.name for stem, path in photos.items() if stem not in masks]
+    if lonely:
+        raise DataError(
+            f"{len(lonely)} photos in {folder / 'images'} have no mask of the same name "
+            f"({', '.join(MASK_SUFFIXES)}) in {folder / 'masks'}: {', '.join(lonely[:5])}"
+        )
+    stems = [stem for place, stem in enumerate(sorted(photos)) if chosen(place)]
+    if not stems:
+        raise DataError(f"{folder / 'images'} holds no photo for the split {split!r}; add some")
+    return MaskDataset([(photos[stem], masks[stem]) for stem in stems])
+
+
+def open_masks_beside(root: Path, split: str) -> MaskDataset:
+    """Photos with `STEM.mask.png` beside them, as `ioebss-run` writes it; see `annotated_photos`
+    for the splits and for what is raised."""
+    return MaskDataset(annotated_photos(root, split, MASK_ENDING))
+
+
+def has_masks_beside(folder: Path) -> bool:
+    """Whether a photo in the folder has its mask beside it."""
+    return holds_annotated(folder, MASK_ENDING)
+
+
+def has_pair_of_folders(folder: Path) -> bool:
+    """Whether `images` and `masks` lie in the folder."""
+    return (folder / "images").is_dir() and (folder / "masks").is_dir()
 
 
 def objects_of_mask(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -85,32 +103,6 @@ def objects_of_mask(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if np.isin(values, (0, VOID)).all():
         return np.asarray(values == VOID, np.uint8)
     return values
-
-
-def has_pair_of_folders(folder: Path) -> bool:
-    """Whether `images` and `masks` lie in the folder."""
-    return (folder / "images").is_dir() and (folder / "masks").is_dir()
-
-
-def split_folders(root: Path) -> list[str]:
-    """Names of the folders in `root` that hold `images` and `masks`."""
-    return [path.name for path in root.iterdir() if has_pair_of_folders(path)]
-
-
-def _place(root: Path, split: str) -> tuple[Path, Callable[[list[str]], list[str]]]:
-    """The folder that holds `images` and `masks`, and which of its sorted stems are the split's."""
-    if has_pair_of_folders(root / split):
-        return root / split, lambda stems: stems
-    if not has_pair_of_folders(root):
-        raise MissingSplitError(f"{root} has no split {split!r}", split_folders(root))
-    parts: dict[str, Callable[[list[str]], list[str]]] = {
-        "all": lambda stems: stems,
-        "train": lambda stems: [s for i, s in enumerate(stems) if i % VALIDATION_EVERY],
-        "val": lambda stems: stems[::VALIDATION_EVERY],
-    }
-    if split not in parts:
-        raise MissingSplitError(f"{root} has no split {split!r}", parts)
-    return root, parts[split]
 
 
 def _is_mask_name(path: Path) -> bool:

@@ -1,0 +1,167 @@
+"""labelme's files: `cat.json` beside `cat.jpg`, with the shapes that somebody drew.
+
+The format is said in `ioebss.labelme_files`. Shapes become pixels as labelme's own
+`utils/shape.py` draws them, which is by Pillow, edges included.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from ioebss.errors import DataError, IoebssError
+from ioebss.image_files import decode_mask, read_photo
+from ioebss.json_files import read_json_object
+from ioebss.trainer.datasets.beside import annotated_photos, holds_annotated
+from ioebss.trainer.datasets.painting import LazyMasks, paint
+from ioebss.trainer.datasets.scene import MAX_OBJECTS, Scene, check_scene
+
+ENDING = ".json"
+MAX_JSON_BYTES = 256 * 1024**2  # a photo may be inside, in base64
+NO_AREA = ("point", "points", "line", "linestrip")  # shapes that enclose nothing
+IGNORED = "__ignore__"  # the label that labelme's converters make void
+
+
+class LabelmeDataset:
+    """Photos with labelme's `STEM.json` beside them. Shapes of one label and one group are one
+    object, a shape without a group is one by itself; where objects overlap the smaller is in front.
+    Points and lines are passed over, what is labelled `__ignore__` is void.
+
+    Args:
+        root, split: see `annotated_photos`, also for what is raised.
+    """
+
+    def __init__(self, root: Path, split: str) -> None:
+        self.pairs = annotated_photos(root, split, ENDING)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def names(self) -> list[str]:
+        """See `ListedDataset`."""
+        return [photo.stem for photo, _ in self.pairs]
+
+    def scene(self, index: int) -> Scene:
+        """See `SceneDataset`."""
+        photo, file = self.pairs[index]
+        image = read_photo(photo)
+        table = read_json_object(file, MAX_JSON_BYTES, DataError, "a file of labelme")
+        try:
+            labels, categories = _labels(table, image.shape[0], image.shape[1])
+        except DataError as error:
+            raise DataError(f"{file}: {error}") from None
+        return check_scene(Scene(photo.stem, image, labels, categories))
+
+
+def has_labelme(folder: Path) -> bool:
+    """Whether a photo in the folder has a file of labelme's name beside it."""
+    return holds_annotated(folder, ENDING)
+
+
+def _labels(
+    table: dict[str, Any], height: int, width: int
+) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    """The labels of a file's objects, uint8 (height, width), and the class of each."""
+    size = table.get("imageHeight"), table.get("imageWidth")
+    if size != (height, width):
+        raise DataError(
+            f"it is for a photo of {size[1]}x{size[0]} pixels, not {width}x{height}; open the "
+            "photo in labelme and draw anew"
+        )
+    groups = _groups(table.get("shapes"))
+    objects = [shapes for (label, _), shapes in groups.items() if label != IGNORED]
+    voids = [shapes for (label, _), shapes in groups.items() if label == IGNORED]
+
+    def drawn(shapes: list[dict[str, Any]]) -> NDArray[np.bool_]:
+        return _draw(shapes, height, width)
+
+    labels, order = paint(LazyMasks(objects, drawn), LazyMasks(voids, drawn), height, width)
+    names = [str(objects[place][0]["label"]) for place in order[:MAX_OBJECTS]]
+    return labels, dict(enumerate(names, 1))
+
+
+def _groups(shapes: Any) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The shapes of each object, by its label and its group or, without one, its place."""
+    if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
+        raise DataError("it has no list of shapes: no file of labelme")
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for place, shape in enumerate(shapes):
+        label, group = shape.get("label"), shape.get("group_id")
+        if not isinstance(label, str):
+            raise DataError(f"the label of shape {place + 1} is no text")
+        if shape.get("shape_type", "polygon") in NO_AREA:
+            continue
+        key = f"alone {place}" if group is None else f"group {group}"
+        groups.setdefault((label, key), []).append(shape)
+    return groups
+
+
+def _draw(shapes: list[dict[str, Any]], height: int, width: int) -> NDArray[np.bool_]:
+    """The pixels of one object, bool (height, width)."""
+    picture = Image.new("1", (width, height))
+    pen = ImageDraw.Draw(picture)
+    for shape in shapes:
+        kind = shape.get("shape_type", "polygon")
+        points = _points(shape, height, width)
+        if kind == "mask":
+            _stamp(picture, shape, points)
+        elif kind == "rectangle" and len(points) == 2:
+            (left, top), (right, bottom) = _corners(points)
+            pen.rectangle((left, top, right, bottom), fill=1, outline=1)
+        elif kind == "circle" and len(points) == 2:
+            (x, y), on_it = points
+            radius = math.dist((x, y), on_it)
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1, outline=1)
+        elif kind in ("polygon", "rectangle", "oriented_rectangle") and len(points) > 2:
+            pen.polygon(points, fill=1, outline=1)
+        elif kind not in ("polygon", "rectangle", "oriented_rectangle", "circle"):
+            raise DataError(f"the shape type {str(kind)[:50]!r} is not known")
+    return np.asarray(picture)
+
+
+def _points(shape: dict[str, Any], height: int, width: int) -> list[tuple[float, float]]:
+    """Its points, not farther off the photo than the photo is large: what is drawn is bounded."""
+    points: Any = shape.get("points")
+    if not isinstance(points, list) or not all(_is_point(point) for point in points):
+        raise DataError("the points of a shape are no list of [x, y]")
+    checked = [(float(x), float(y)) for x, y in points]
+    if not all(-width <= x <= 2 * width and -height <= y <= 2 * height for x, y in checked):
+        raise DataError(f"a shape lies far outside the photo of {width}x{height} pixels")
+    return checked
+
+
+def _is_point(point: Any) -> bool:
+    return isinstance(point, list) and [type(v) in (int, float) for v in point] == [True, True]
+
+
+def _corners(points: list[tuple[float, float]]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The corner nearest the origin and the one across."""
+    (x0, y0), (x1, y1) = points
+    return (min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1))
+
+
+def _stamp(picture: Image.Image, shape: dict[str, Any], points: list[tuple[float, float]]) -> None:
+    """Sets the pixels of a shape of the type "mask": a PNG of what is in its box, corners
+    included."""
+    if len(points) != 2:
+        raise DataError("a mask has no two corners")
+    (left, top), (right, bottom) = ((int(x), int(y)) for x, y in _corners(points))
+    size = (right - left + 1, bottom - top + 1)
+    try:
+        content = base64.b64decode(shape.get("mask") or "", validate=True)
+        mask = decode_mask(content, size[0] * size[1])
+    except (TypeError, binascii.Error, IoebssError) as error:
+        raise DataError(f"a mask cannot be read: {error}") from None
+    if mask.shape != size[::-1]:
+        raise DataError(
+            f"a mask has {mask.shape[1]}x{mask.shape[0]} pixels in a box of {size[0]}x{size[1]}"
+        )
+    picture.paste(1, (left, top), Image.fromarray(mask))
