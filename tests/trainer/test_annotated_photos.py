@@ -120,10 +120,11 @@ def test_a_rectangle_and_a_mask_to_the_pixel(tmp_path: Path) -> None:
         tmp_path,
         shape("rectangle", [[70, 8], [60, 2]]),  # drawn from the lower right corner
         shape("mask", [[5.0, 10.0], [65.0, 50.0]], mask=png(part)),
+        shape("mask", [[-3.0, 57.0], [1.0, 61.0]], mask=png(np.ones((5, 5), bool))),  # juts out
     )
     expected = np.zeros((HEIGHT, WIDTH), np.uint8)
     expected[10:51, 5:66][part] = 1
-    expected[2:9, 60:71] = 2
+    expected[2:9, 60:71], expected[57:, :2] = 2, 3
     assert np.array_equal(labels, expected)
 
 
@@ -192,9 +193,11 @@ def test_the_smaller_is_in_front_and_ignore_is_void(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (shape("spiral", [[0, 0], [9, 9], [0, 9]]), "'spiral' is not known"),
+        (shape("spiral", [[0, 0], [9, 9], [0, 9]]), "'spiral' with 3 points is no known"),
+        (shape("circle", [[0, 0]]), "'circle' with 1 points is no known"),
         (shape("polygon", [[0, 0], [1e9, 9], [0, 9]]), "far outside"),
         (shape("polygon", [[0, 0], [float("nan"), 9], [0, 9]]), "far outside"),
+        (shape("polygon", [[0, 0], [10**400, 9], [0, 9]]), "far outside"),  # beyond a double
         (shape("polygon", [[0, 0], [1, 2, 3]]), r"no list of \[x, y\]"),
         (shape("polygon", "all of it"), r"no list of \[x, y\]"),  # type: ignore[arg-type]
         (shape("mask", [[0, 0], [9, 9]]), "cannot be read"),

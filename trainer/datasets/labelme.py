@@ -26,6 +26,7 @@ from ioebss.trainer.datasets.scene import MAX_OBJECTS, Scene, check_scene
 ENDING = ".json"
 MAX_JSON_BYTES = 256 * 1024**2  # a photo may be inside, in base64
 NO_AREA = ("point", "points", "line", "linestrip")  # shapes that enclose nothing
+OUTLINES = ("polygon", "rectangle", "oriented_rectangle")
 IGNORED = "__ignore__"  # the label that labelme's converters make void
 
 
@@ -105,7 +106,8 @@ def _groups(shapes: Any) -> dict[tuple[str, str], list[dict[str, Any]]]:
 
 
 def _draw(shapes: list[dict[str, Any]], height: int, width: int) -> NDArray[np.bool_]:
-    """The pixels of one object, bool (height, width)."""
+    """The pixels of one object, bool (height, width). Outlines of fewer than three points enclose
+    nothing."""
     picture = Image.new("1", (width, height))
     pen = ImageDraw.Draw(picture)
     for shape in shapes:
@@ -114,16 +116,14 @@ def _draw(shapes: list[dict[str, Any]], height: int, width: int) -> NDArray[np.b
         if kind == "mask":
             _stamp(picture, shape, points)
         elif kind == "rectangle" and len(points) == 2:
-            (left, top), (right, bottom) = _corners(points)
-            pen.rectangle((left, top, right, bottom), fill=1, outline=1)
+            pen.rectangle(_box(points), fill=1, outline=1)
         elif kind == "circle" and len(points) == 2:
-            (x, y), on_it = points
-            radius = math.dist((x, y), on_it)
+            (x, y), radius = points[0], math.dist(*points)
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1, outline=1)
-        elif kind in ("polygon", "rectangle", "oriented_rectangle") and len(points) > 2:
+        elif kind not in OUTLINES:
+            raise DataError(f"{str(kind)[:50]!r} with {len(points)} points is no known shape")
+        elif len(points) > 2:
             pen.polygon(points, fill=1, outline=1)
-        elif kind not in ("polygon", "rectangle", "oriented_rectangle", "circle"):
-            raise DataError(f"the shape type {str(kind)[:50]!r} is not known")
     return np.asarray(picture)
 
 
@@ -132,20 +132,19 @@ def _points(shape: dict[str, Any], height: int, width: int) -> list[tuple[float,
     points: Any = shape.get("points")
     if not isinstance(points, list) or not all(_is_point(point) for point in points):
         raise DataError("the points of a shape are no list of [x, y]")
-    checked = [(float(x), float(y)) for x, y in points]
-    if not all(-width <= x <= 2 * width and -height <= y <= 2 * height for x, y in checked):
+    if not all(-width <= x <= 2 * width and -height <= y <= 2 * height for x, y in points):
         raise DataError(f"a shape lies far outside the photo of {width}x{height} pixels")
-    return checked
+    return [(float(x), float(y)) for x, y in points]
 
 
 def _is_point(point: Any) -> bool:
     return isinstance(point, list) and [type(v) in (int, float) for v in point] == [True, True]
 
 
-def _corners(points: list[tuple[float, float]]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The corner nearest the origin and the one across."""
+def _box(points: list[tuple[float, float]]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of two corners."""
     (x0, y0), (x1, y1) = points
-    return (min(x0, x1), min(y0, y1)), (max(x0, x1), max(y0, y1))
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
 def _stamp(picture: Image.Image, shape: dict[str, Any], points: list[tuple[float, float]]) -> None:
@@ -153,7 +152,7 @@ def _stamp(picture: Image.Image, shape: dict[str, Any], points: list[tuple[float
     included."""
     if len(points) != 2:
         raise DataError("a mask has no two corners")
-    (left, top), (right, bottom) = ((int(x), int(y)) for x, y in _corners(points))
+    left, top, right, bottom = map(int, _box(points))
     size = (right - left + 1, bottom - top + 1)
     try:
         content = base64.b64decode(shape.get("mask") or "", validate=True)
