@@ -17,6 +17,14 @@ from ioebss.origin_mark import write_marked
 CATEGORY = 1
 
 
+def common_folder(photos: Sequence[Path]) -> Path:
+    """The folder that holds all photos, they themselves or folders with them."""
+    folders = {photo.parent for photo in photos}
+    if len(folders) == 1:
+        return folders.pop()  # as it was given, for messages
+    return Path(os.path.commonpath([folder.resolve() for folder in folders]))
+
+
 class CocoFile:
     """One object of one category on each photo, collected and then written.
 
@@ -28,7 +36,7 @@ class CocoFile:
 
     def __init__(self, path: Path, photos: Sequence[Path], label: str) -> None:
         self._path, self._label = path, label
-        self._root = Path(os.path.commonpath([photo.parent.resolve() for photo in photos]))
+        self._root = common_folder(photos).resolve()
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.errors import UsageError
+from ioebss.result_names import is_result_name
 from ioebss.standard_streams import STREAM, check_input, check_output
 
-RESULTS = (".mask.png", ".cutout.png", ".overlay.png")  # not photos when a folder is given
 LABELLED_KINDS = ("labelme", "coco")  # files that people edit with other programs
 
 
@@ -141,7 +141,7 @@ def _photos(given: Sequence[Path]) -> list[Path]:
 
 
 def _is_photo(path: Path) -> bool:
-    return path.is_file() and not path.name.lower().endswith(RESULTS)
+    return path.is_file() and not is_result_name(path)
 
 
 def _clicks(given: Sequence[str]) -> tuple[list[RawClick], dict[str, list[RawClick]]]:

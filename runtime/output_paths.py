@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ioebss.atomic import make_folder
+from ioebss.coco_files import common_folder
 from ioebss.errors import UsageError
 from ioebss.jobs import LABELLED_KINDS
 from ioebss.origin_mark import check_replaceable
-from ioebss.result_files import default_path
+from ioebss.result_names import default_path
 from ioebss.standard_streams import STREAM
 
 JSON_KINDS = ("json", *LABELLED_KINDS)
@@ -21,8 +22,8 @@ def result_paths(
     """The file of each photo's result; everything that can be wrong with them is found here.
 
     A file is beside its photo, in the folder that was given, which is made if there may be many, or
-    for one photo the file that was given, or `STREAM`. COCO's is one file for all photos: beside
-    the first, in the folder that was given, or the file that was given.
+    for one photo the file that was given, or `STREAM`. COCO's is one file for all photos: in the
+    folder that holds them all, in the folder that was given, or the file that was given.
 
     Args:
         photos: one or more.
@@ -40,7 +41,7 @@ def result_paths(
     if given == STREAM:
         return [STREAM]
     if kind == "coco":
-        files = [_file(photos[0], kind, given, several=False)]
+        files = [_file(common_folder(photos) / photos[0].name, kind, given, several=False)]
     else:
         is_file = given is not None and given.suffix.lower() == _suffix(kind)
         several = len(photos) > 1 or (many and not is_file)

@@ -27,7 +27,8 @@ from ioebss.manifest import MAX_MANIFEST_BYTES
 from ioebss.precision import AUTO, CHOICES
 from ioebss.progress import Progress
 from ioebss.replay import replay
-from ioebss.result_files import FORMATS, default_path, write_result
+from ioebss.result_files import FORMATS, write_result
+from ioebss.result_names import default_path
 from ioebss.segmenter import BUNDLED, Segmenter
 
 FAILURES = "failures.jsonl"

@@ -15,6 +15,7 @@ from pycocotools.coco import COCO
 from ioebss import Segmenter
 from ioebss.coco_files import CocoFile
 from ioebss.errors import OutputError
+from ioebss.trainer.datasets import open_dataset
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 CLICKS = {"chelsea.jpg": [[230, 110], [100, 290]], "coffee.jpg": [[300, 200]]}
@@ -55,6 +56,21 @@ def test_several_photos_in_one_file(command: Command, photos: Path, tmp_path: Pa
         x, y, width, height = annotation["bbox"]
         assert (x, x + width - 1) == (columns[0], columns[-1])
         assert (y, y + height - 1) == (rows[0], rows[-1])
+
+
+def test_photos_of_several_folders_are_named_from_the_file_s_own(
+    command: Command, photos: Path, tmp_path: Path
+) -> None:
+    """So that programs find them, which look for them from there; ours too."""
+    (photos / "more").mkdir()
+    (photos / "coffee.jpg").rename(photos / "more" / "coffee.jpg")
+    files = (photos / "chelsea.jpg", photos / "more" / "coffee.jpg")
+    result = command("ioebss-run", *files, "--clicks", tmp_path / "clicks.json", "--format", "coco")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == str(photos / "coco.json")
+    scenes = open_dataset([photos], "all")
+    assert list(scenes.names) == ["chelsea.jpg", "more/coffee.jpg"]
+    assert [scenes.scene(place).objects() for place in range(2)] == [[1], [1]]
 
 
 def test_what_worked_is_written_and_edits_are_kept(

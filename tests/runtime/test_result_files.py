@@ -10,7 +10,8 @@ from pycocotools import mask as coco
 
 from ioebss.clicks import Click
 from ioebss.errors import OutputError, UsageError
-from ioebss.result_files import default_path, overlay, write_result
+from ioebss.result_files import overlay, write_result
+from ioebss.result_names import default_path
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(0, 256, (40, 60, 3), np.uint8)

@@ -104,13 +104,6 @@ def test_the_command_s_labelme_file_is_read_back(tmp_path: Path, speckled: bool)
         assert np.array_equal(got, mask)
 
 
-def test_what_is_corrected_by_hand_comes_first(tmp_path: Path) -> None:
-    path = photo(tmp_path / "a.jpg")
-    Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(tmp_path / "a.mask.png")
-    write_labelme(tmp_path / "a.json", path, blob(), "cat")
-    assert isinstance(open_dataset([tmp_path], "all"), LabelmeDataset)
-
-
 # -- Shapes ----------------------------------------------------------------------------------------
 
 
@@ -202,16 +195,24 @@ def test_the_smaller_is_in_front_and_ignore_is_void(tmp_path: Path) -> None:
         (shape("polygon", "all of it"), r"no list of \[x, y\]"),  # type: ignore[arg-type]
         (shape("mask", [[0, 0], [9, 9]]), "cannot be read"),
         (shape("mask", [[0, 0], [9, 9]], mask="%%"), "cannot be read"),
+        (shape("mask", [[0, 0], [9, 9]], mask="ä"), "cannot be read"),
         (shape("mask", [[0, 0], [9, 9]], mask=7), "cannot be read"),
         (shape("mask", [[0, 0], [9, 9]], mask=png(np.ones((3, 30), bool))), "30x3 pixels in a box"),
         (shape("mask", [[0, 0]], mask=png(np.ones((3, 3), bool))), "no two corners"),
         (shape("polygon", [[0, 0], [9, 0], [9, 9]], label=3), "label of shape 1 is no text"),  # type: ignore[arg-type]
-        ("shape", "no list of shapes"),
+        ("shape", "no list of shapes; if it is no file of labelme, move it"),
     ],
 )
 def test_other_shapes_are_refused_with_their_file(tmp_path: Path, bad: Any, message: str) -> None:
     with pytest.raises(DataError, match=rf"a\.json: .*{message}"):
         labels_of(tmp_path, bad)
+
+
+def test_files_of_old_versions_name_neither_size_nor_kind(tmp_path: Path) -> None:
+    old = {"label": "thing", "points": [[0, 0], [9, 0], [9, 9], [0, 9]]}
+    for kind in ({}, {"shape_type": None}):
+        labels = labels_of(tmp_path, {**old, **kind}, imageHeight=None, imageWidth=None)
+        assert labels[:10, :10].all() and labels.sum() == 100
 
 
 def test_a_mask_larger_than_its_box_is_not_decoded(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_a_mask_larger_than_its_box_is_not_decoded(tmp_path: Path) -> None:
     ("table", "message"),
     [
         ({"imageWidth": 81}, "photo of 81x60 pixels, not 80x60"),
-        ({"imageHeight": None}, "not 80x60"),
+        ({"imageHeight": "60" * 1000}, r"80x(60){10} pixels, not 80x60"),
         ({"shapes": None}, "no list of shapes"),
         ({"shapes": {"a": 1}}, "no list of shapes"),
     ],
@@ -280,10 +281,59 @@ def test_two_photos_cannot_share_a_file(tmp_path: Path) -> None:
         open_dataset([tmp_path], "all")
 
 
+def test_a_folder_below_does_not_stand_for_the_photos_in_the_root(tmp_path: Path) -> None:
+    for name in ("a", "b", "old/z"):
+        photo(tmp_path / f"{name}.png")
+        Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(tmp_path / f"{name}.mask.png")
+    labelme(tmp_path / "old" / "z.json", shapes=[])
+    (tmp_path / "lost").mkdir(0)
+    assert list(open_dataset([tmp_path], "train").names) == ["b"]
+    assert list(open_dataset([tmp_path], "old").names) == ["z"]
+
+
+def test_a_folder_of_photos_below_is_named(tmp_path: Path) -> None:
+    photo(tmp_path / "images" / "a.jpg")
+    labelme(tmp_path / "images" / "a.json", shapes=[])
+    with pytest.raises(DataError, match=r"give --data .*images; splits that exist: images"):
+        open_dataset([tmp_path], "train")
+
+
+def test_of_several_kinds_one_is_read_and_a_warning_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = photo(tmp_path / "a.jpg")
+    Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(tmp_path / "a.mask.png")
+    write_labelme(tmp_path / "a.json", path, blob(), "cat")
+    with caplog.at_level(logging.WARNING, "ioebss"):
+        assert isinstance(open_dataset([tmp_path], "all"), LabelmeDataset)
+    assert "has NAME.mask.png as well; only labelme's NAME.json is read" in caplog.text
+
+
+def test_a_coco_file_s_split_does_not_depend_on_its_order(tmp_path: Path) -> None:
+    photos = [photo(tmp_path / f"{name}.jpg") for name in "cab"]
+    file = CocoFile(tmp_path / "coco.json", photos, "cat")
+    for path in photos:
+        file.add(path, blob())
+    file.write()
+    assert list(open_dataset([tmp_path], "val").names) == ["a.jpg"]
+    assert list(open_dataset([tmp_path], "train").names) == ["b.jpg", "c.jpg"]
+
+
+def test_boxes_alone_are_no_objects(tmp_path: Path) -> None:
+    photo(tmp_path / "a.jpg")
+    table = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": WIDTH, "height": HEIGHT}],
+        "annotations": [{"id": 1, "image_id": 1, "bbox": [0, 0, 9, 9], "segmentation": []}],
+    }
+    (tmp_path / "_annotations.coco.json").write_text(json.dumps(table))
+    with pytest.raises(DataError, match="no photo with an outlined object"):
+        open_dataset([tmp_path], "all")
+
+
 def test_one_annotated_photo_is_not_enough_to_hold_one_back(tmp_path: Path) -> None:
     photo(tmp_path / "a.jpg")
     labelme(tmp_path / "a.json", shapes=[])
-    with pytest.raises(DataError, match=r"no photo for the split 'train'; annotate some more"):
+    with pytest.raises(DataError, match="no photo of that split; annotate some more"):
         open_dataset([tmp_path], "train")
 
 

@@ -138,7 +138,7 @@ def test_photos_without_objects_are_left_out(tmp_path: Path) -> None:
     dataset = open_coco(tmp_path, "train2017")
     assert dataset.names == ["a.png"] == [dataset.scene(0).name]
     write(tmp_path, table([]))
-    with pytest.raises(DataError, match="no photo with an object"):
+    with pytest.raises(DataError, match="no photo with an outlined object"):
         open_coco(tmp_path, "train2017")
 
 

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ioebss.errors import DataError
-from ioebss.trainer.datasets.coco import coco_splits, has_coco_beside, open_coco, open_coco_beside
-from ioebss.trainer.datasets.folder import (
-    has_masks_beside,
-    has_pair_of_folders,
-    open_folder,
-    open_masks_beside,
-)
-from ioebss.trainer.datasets.labelme import LabelmeDataset, has_labelme
+from ioebss.trainer.datasets.coco import coco_splits, open_coco
 from ioebss.trainer.datasets.names import MissingSplitError
+from ioebss.trainer.datasets.photos import open_photos
 from ioebss.trainer.datasets.ritm import RitmDataset, ritm_layout
 from ioebss.trainer.datasets.sbd import SbdDataset
 from ioebss.trainer.datasets.scene import JoinedDataset, ListedDataset
-from ioebss.trainer.datasets.splits import has_splits
 from ioebss.trainer.datasets.voc import VocDataset
 
 logger = logging.getLogger("ioebss")
@@ -28,16 +21,6 @@ logger = logging.getLogger("ioebss")
 # unpacked.
 VOC_PLACES = (".", "VOC2012", "VOCdevkit/VOC2012")
 SBD_PLACES = (".", "dataset", "benchmark_RELEASE/dataset")
-# Layouts that may lie in folders of the splits' names. Where photos have several kinds of
-# annotations beside them, those come first that people correct by hand.
-FOLDERS_OF_PHOTOS: tuple[
-    tuple[Callable[[Path], bool], Callable[[Path, str], ListedDataset]], ...
-] = (
-    (has_pair_of_folders, open_folder),
-    (has_labelme, LabelmeDataset),
-    (has_coco_beside, open_coco_beside),
-    (has_masks_beside, open_masks_beside),
-)
 
 
 def open_dataset(roots: list[Path], split: str) -> ListedDataset:
@@ -97,9 +80,9 @@ def _open_one(root: Path, split: str) -> ListedDataset:
     layout = ritm_layout(root, split)
     if layout is not None:
         return RitmDataset(root, layout, split)
-    for holds, opened in FOLDERS_OF_PHOTOS:
-        if has_splits(root, holds):
-            return opened(root, split)
+    photos = open_photos(root, split)
+    if photos is not None:
+        return photos
     raise DataError(
         f"{root} has none of the layouts that are known: VOC (JPEGImages/, SegmentationObject/, "
         "ImageSets/Segmentation/SPLIT.txt), SBD (img/, inst/, SPLIT.txt), COCO "

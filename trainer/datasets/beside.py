@@ -3,56 +3,62 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ioebss.errors import DataError
 from ioebss.image_files import is_photo_name
-from ioebss.result_files import is_result_name
-from ioebss.trainer.datasets.splits import find_split
+from ioebss.result_names import is_result_name
 
 logger = logging.getLogger("ioebss")
+Chosen = Callable[[int], bool]  # whether the photo at that place, in the order of names, is taken
 
 
 def holds_annotated(folder: Path, ending: str) -> bool:
-    """Whether a photo in the folder has the file `STEM + ending` beside it."""
-    if not folder.is_dir():
+    """Whether a photo in the folder has the file `STEM + ending` beside it. A folder that is
+    missing or cannot be read has none."""
+    try:
+        names = _names(folder)
+    except OSError:
         return False
-    names = {path.name for path in folder.iterdir()}
-    return any(photo.stem + ending in names for photo in _photos(folder))
+    return any(Path(name).stem + ending in names for name in names if _is_photo(name))
 
 
-def annotated_photos(root: Path, split: str, ending: str) -> list[tuple[Path, Path]]:
-    """The photos of a split that have the file `STEM + ending` beside them, with that file, in the
-    order of their names. A warning says how many have none: nobody has been at those yet.
+def annotated_photos(folder: Path, chosen: Chosen, ending: str) -> list[tuple[Path, Path]]:
+    """Photos of a folder that have the file `STEM + ending` beside them, each with that file, in
+    the order of their names. A warning says how many have none: nobody has been at those yet.
 
     Raises:
-        MissingSplitError: no such split; see `find_split`.
-        DataError: no photo is left, or two photos share a file.
+        DataError: none is chosen, or two photos share a file.
     """
-    folder, chosen = find_split(root, split, lambda place: holds_annotated(place, ending))
-    names = {path.name for path in folder.iterdir()}
-    photos = _photos(folder)
-    pairs = [(p, p.with_name(p.stem + ending)) for p in photos if p.stem + ending in names]
-    if len(pairs) < len(photos):
+    names = _names(folder)
+    photos = sorted(filter(_is_photo, names))
+    owners: dict[str, str] = {}
+    for name in photos:
+        file = Path(name).stem + ending
+        if file in names and owners.setdefault(file, name) != name:
+            raise DataError(f"{owners[file]} and {name} in {folder} share {file}; rename one")
+    if len(owners) < len(photos):
         logger.warning(
-            "%d of %d photos in %s have no %s beside them and are passed over",
-            len(photos) - len(pairs),
+            "%d of %d photos in %s have no NAME%s beside them and are passed over",
+            len(photos) - len(owners),
             len(photos),
             folder,
-            f"NAME{ending}",
+            ending,
         )
-    owners: dict[Path, Path] = {}
-    for photo, file in pairs:
-        if owners.setdefault(file, photo) != photo:
-            raise DataError(
-                f"{owners[file].name} and {photo.name} in {folder} share {file.name}; rename one"
-            )
+    pairs = [(folder / name, folder / file) for file, name in owners.items()]
     pairs = [pair for place, pair in enumerate(pairs) if chosen(place)]
     if not pairs:
-        raise DataError(f"{folder} holds no photo for the split {split!r}; annotate some more")
+        raise DataError(f"{folder} holds no photo of that split; annotate some more")
     return pairs
 
 
-def _photos(folder: Path) -> list[Path]:
-    paths = sorted(folder.iterdir())
-    return [path for path in paths if is_photo_name(path) and not is_result_name(path)]
+def _names(folder: Path) -> set[str]:
+    with os.scandir(folder) as entries:  # no path is made of each of what may be 100,000 names
+        return {entry.name for entry in entries}
+
+
+def _is_photo(name: str) -> bool:
+    path = Path(name)
+    return is_photo_name(path) and not is_result_name(path)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ioebss.errors import DataError
 from ioebss.image_files import MAX_PIXELS, read_photo
 from ioebss.json_files import read_json
+from ioebss.trainer.datasets.beside import Chosen
 from ioebss.trainer.datasets.names import MissingSplitError, check_inside
 from ioebss.trainer.datasets.painting import LazyMasks, paint
 from ioebss.trainer.datasets.scene import MAX_OBJECTS, Scene, check_scene
 from ioebss.trainer.datasets.segmentations import decode
-from ioebss.trainer.datasets.splits import PARTS, Chosen, find_split
 
 MAX_JSON_BYTES = 2 * 1024**3  # instances_train2017.json has 0.45 GB
 # One for all photos, beside them: as `ioebss-run` writes it, and as Roboflow exports it.
@@ -37,26 +37,33 @@ class _Photo:
 
 
 class CocoDataset:
-    """A COCO file and its photos. Those without an object are left out. See `paint` for how objects
-    become labels.
+    """A COCO file and its photos. Those without an outlined object are left out. See `paint` for
+    how objects become labels.
 
     Args:
         path: the JSON file.
         folder: that the names of its photos are looked up in.
-        chosen: the places of the photos, in the order of the file, that belong to the split.
+        chosen: if given, those photos, by their places in the order of names.
 
     Raises:
-        DataError: a JSON file that is not COCO's, no photo with an object in it, or a name that
-            leaves the folder.
+        DataError: a JSON file that is not COCO's, no photo with an object in it, none is chosen, or
+            a name leaves the folder.
     """
 
-    def __init__(self, path: Path, folder: Path, chosen: Chosen = PARTS["all"]) -> None:
+    def __init__(self, path: Path, folder: Path, chosen: Chosen | None = None) -> None:
         self.path, self.folder = path, folder
         photos = _photos(read_json(path, MAX_JSON_BYTES, DataError, "a COCO instances file"), path)
-        with_objects = [photo for photo in photos if photo.objects]
-        self.photos = [photo for place, photo in enumerate(with_objects) if chosen(place)]
+        self.photos = [photo for photo in photos if photo.objects]
         if not self.photos:
-            raise DataError(f"{path} has no photo with an object; choose another split")
+            raise DataError(
+                f"{path} has no photo with an outlined object (boxes alone do not tell what is "
+                "inside); choose another split, or export instance segmentation"
+            )
+        if chosen:
+            self.photos.sort(key=lambda photo: photo.name)
+            self.photos = [photo for place, photo in enumerate(self.photos) if chosen(place)]
+        if not self.photos:
+            raise DataError(f"{path} holds no photo of that split; annotate some more")
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -101,10 +108,9 @@ def open_coco(root: Path, split: str) -> CocoDataset:
     return CocoDataset(path, _photo_folder(root, split))
 
 
-def open_coco_beside(root: Path, split: str) -> CocoDataset:
-    """`coco.json` or `_annotations.coco.json` in the folder of its photos; see `find_split` for the
-    splits, which go by the places in the file, and `CocoDataset` for what is raised."""
-    folder, chosen = find_split(root, split, has_coco_beside)
+def open_coco_beside(folder: Path, chosen: Chosen) -> CocoDataset:
+    """`coco.json` or `_annotations.coco.json` in the folder of its photos; see `CocoDataset`, also
+    for what is raised."""
     path = next(folder / name for name in NAMES_BESIDE if (folder / name).is_file())
     return CocoDataset(path, folder, chosen)
 
@@ -141,6 +147,8 @@ def _photos(table: Any, path: Path) -> list[_Photo]:
         names = {entry["id"]: str(entry["name"]) for entry in table.get("categories", [])}
         for annotation in table["annotations"]:
             photo = photos[annotation["image_id"]]
+            if annotation["segmentation"] == []:
+                continue  # a box alone
             if annotation.get("iscrowd"):
                 photo.crowds.append(annotation["segmentation"])
             else:

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from ioebss.errors import DataError
 from ioebss.image_files import is_photo_name, read_index_mask, read_photo
-from ioebss.result_files import MASK_ENDING
-from ioebss.trainer.datasets.beside import annotated_photos, holds_annotated
+from ioebss.result_names import MASK_ENDING
+from ioebss.trainer.datasets.beside import Chosen, annotated_photos, holds_annotated
 from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
-from ioebss.trainer.datasets.splits import find_split
 
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # lossless ones only: a mask's values are exact
 
@@ -43,15 +42,12 @@ class MaskDataset:
         return check_scene(Scene(photo.stem, read_photo(photo), labels))
 
 
-def open_folder(root: Path, split: str) -> MaskDataset:
-    """`images/STEM.*` and `masks/STEM.png` (or .bmp, .tif), either under `ROOT/SPLIT` or under
-    `ROOT`; there the split is "train", "val" or "all" (`splits.find_split`).
+def open_folder(folder: Path, chosen: Chosen) -> MaskDataset:
+    """`images/STEM.*` and `masks/STEM.png` (or .bmp, .tif) in a folder.
 
     Raises:
-        MissingSplitError: no such split; the message says which there are.
-        DataError: no photos, a photo without its mask, or two photos or masks of one stem.
+        DataError: no photo is chosen, one has no mask, or two photos or masks are of one stem.
     """
-    folder, chosen = find_split(root, split, has_pair_of_folders)
     photos = _by_stem(folder / "images", is_photo_name)
     masks = _by_stem(folder / "masks", _is_mask_name)
     lonely = [path.name for stem, path in photos.items() if stem not in masks]
@@ -62,14 +58,14 @@ def open_folder(root: Path, split: str) -> MaskDataset:
         )
     stems = [stem for place, stem in enumerate(sorted(photos)) if chosen(place)]
     if not stems:
-        raise DataError(f"{folder / 'images'} holds no photo for the split {split!r}; add some")
+        raise DataError(f"{folder / 'images'} holds no photo of that split; add some")
     return MaskDataset([(photos[stem], masks[stem]) for stem in stems])
 
 
-def open_masks_beside(root: Path, split: str) -> MaskDataset:
-    """Photos with `STEM.mask.png` beside them, as `ioebss-run` writes it; see `annotated_photos`
-    for the splits and for what is raised."""
-    return MaskDataset(annotated_photos(root, split, MASK_ENDING))
+def open_masks_beside(folder: Path, chosen: Chosen) -> MaskDataset:
+    """Photos with `STEM.mask.png` beside them, as `ioebss-run` writes it; see `annotated_photos`,
+    also for what is raised."""
+    return MaskDataset(annotated_photos(folder, chosen, MASK_ENDING))
 
 
 def has_masks_beside(folder: Path) -> bool:

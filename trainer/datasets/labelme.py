@@ -7,7 +7,6 @@ The format is said in `ioebss.labelme_files`. Shapes become pixels as labelme's 
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from PIL import Image, ImageDraw
 from ioebss.errors import DataError, IoebssError
 from ioebss.image_files import decode_mask, read_photo
 from ioebss.json_files import read_json_object
-from ioebss.trainer.datasets.beside import annotated_photos, holds_annotated
+from ioebss.trainer.datasets.beside import Chosen, annotated_photos, holds_annotated
 from ioebss.trainer.datasets.painting import LazyMasks, paint
 from ioebss.trainer.datasets.scene import MAX_OBJECTS, Scene, check_scene
 
@@ -36,11 +35,11 @@ class LabelmeDataset:
     Points and lines are passed over, what is labelled `__ignore__` is void.
 
     Args:
-        root, split: see `annotated_photos`, also for what is raised.
+        folder, chosen: see `annotated_photos`, also for what is raised.
     """
 
-    def __init__(self, root: Path, split: str) -> None:
-        self.pairs = annotated_photos(root, split, ENDING)
+    def __init__(self, folder: Path, chosen: Chosen) -> None:
+        self.pairs = annotated_photos(folder, chosen, ENDING)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -71,13 +70,8 @@ def _labels(
     table: dict[str, Any], height: int, width: int
 ) -> tuple[NDArray[np.uint8], dict[int, str]]:
     """The labels of a file's objects, uint8 (height, width), and the class of each."""
-    size = table.get("imageHeight"), table.get("imageWidth")
-    if size != (height, width):
-        raise DataError(
-            f"it is for a photo of {size[1]}x{size[0]} pixels, not {width}x{height}; open the "
-            "photo in labelme and draw anew"
-        )
     groups = _groups(table.get("shapes"))
+    _check_size(table, height, width)
     objects = [shapes for (label, _), shapes in groups.items() if label != IGNORED]
     voids = [shapes for (label, _), shapes in groups.items() if label == IGNORED]
 
@@ -92,17 +86,32 @@ def _labels(
 def _groups(shapes: Any) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """The shapes of each object, by its label and its group or, without one, its place."""
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
-        raise DataError("it has no list of shapes: no file of labelme")
+        raise DataError("it has no list of shapes; if it is no file of labelme, move it elsewhere")
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for place, shape in enumerate(shapes):
         label, group = shape.get("label"), shape.get("group_id")
         if not isinstance(label, str):
             raise DataError(f"the label of shape {place + 1} is no text")
-        if shape.get("shape_type", "polygon") in NO_AREA:
+        if _kind(shape) in NO_AREA:
             continue
         key = f"alone {place}" if group is None else f"group {group}"
         groups.setdefault((label, key), []).append(shape)
     return groups
+
+
+def _kind(shape: dict[str, Any]) -> str:
+    return str(shape.get("shape_type") or "polygon")  # old files have polygons alone
+
+
+def _check_size(table: dict[str, Any], height: int, width: int) -> None:
+    """Of the photo that was drawn on, where the file names it: old ones do not."""
+    size = table.get("imageWidth"), table.get("imageHeight")
+    if None not in size and size != (width, height):
+        said = "x".join(str(number)[:20] for number in size)
+        raise DataError(
+            f"it is for a photo of {said} pixels, not {width}x{height}; open the photo in labelme "
+            "and draw anew"
+        )
 
 
 def _draw(shapes: list[dict[str, Any]], height: int, width: int) -> NDArray[np.bool_]:
@@ -111,8 +120,7 @@ def _draw(shapes: list[dict[str, Any]], height: int, width: int) -> NDArray[np.b
     picture = Image.new("1", (width, height))
     pen = ImageDraw.Draw(picture)
     for shape in shapes:
-        kind = shape.get("shape_type", "polygon")
-        points = _points(shape, height, width)
+        kind, points = _kind(shape), _points(shape, height, width)
         if kind == "mask":
             _stamp(picture, shape, points)
         elif kind == "rectangle" and len(points) == 2:
@@ -121,7 +129,7 @@ def _draw(shapes: list[dict[str, Any]], height: int, width: int) -> NDArray[np.b
             (x, y), radius = points[0], math.dist(*points)
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1, outline=1)
         elif kind not in OUTLINES:
-            raise DataError(f"{str(kind)[:50]!r} with {len(points)} points is no known shape")
+            raise DataError(f"{kind[:50]!r} with {len(points)} points is no known shape")
         elif len(points) > 2:
             pen.polygon(points, fill=1, outline=1)
     return np.asarray(picture)
@@ -157,7 +165,7 @@ def _stamp(picture: Image.Image, shape: dict[str, Any], points: list[tuple[float
     try:
         content = base64.b64decode(shape.get("mask") or "", validate=True)
         mask = decode_mask(content, size[0] * size[1])
-    except (TypeError, binascii.Error, IoebssError) as error:
+    except (TypeError, ValueError, IoebssError) as error:
         raise DataError(f"a mask cannot be read: {error}") from None
     if mask.shape != size[::-1]:
         raise DataError(
