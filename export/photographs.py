@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 import ioebss
 from ioebss.clicks import Click
 from ioebss.errors import DataError
-from ioebss.image_files import is_photo_name, read_photo
-from ioebss.result_names import is_result_name
+from ioebss.image_files import is_photo_beside_results, read_photo
 from ioebss.trainer.datasets.scene import MIN_AREA, VOID, SceneDataset
 
 SAMPLES = Path(ioebss.__file__).parent / "samples"
@@ -115,14 +114,11 @@ def photo_paths(folder: Path | None) -> list[Path]:
         DataError: there is none.
     """
     root = SAMPLES if folder is None else folder
-    found = sorted(p for p in root.rglob("*") if _is_photo(p, root))
+    files = root.rglob("*")
+    found = sorted(p for p in files if is_photo_beside_results(p) and not _is_hidden(p, root))
     if not found:
         raise DataError(f"{root} holds no photo (.jpg, .png, .webp, ...) to prove the export on")
     return found
-
-
-def _is_photo(path: Path, root: Path) -> bool:
-    return is_photo_name(path) and not is_result_name(path) and not _is_hidden(path, root)
 
 
 def _is_hidden(path: Path, root: Path) -> bool:

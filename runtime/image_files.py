@@ -18,6 +18,7 @@ from ioebss.bounded_reader import BoundedReader
 from ioebss.errors import ImageError, PhotoSizeError
 from ioebss.image_bombs import refuse_bomb
 from ioebss.regular_files import check_regular
+from ioebss.result_names import is_result_name
 
 MAX_PIXELS = 120_000_000  # a 100-megapixel photo and some room
 # Names that photos of these formats have; what a file is is decided by its content.
@@ -103,6 +104,11 @@ def is_photo_name(path: Path) -> bool:
     """Whether a file in a folder should be a photo, by its name. Hidden files should not: file
     managers leave some that have a photo's name, such as `._photo.jpg`."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def is_photo_beside_results(path: Path) -> bool:
+    """Whether a file in a folder that results are written to should be a photo, by its name."""
+    return is_photo_name(path) and not is_result_name(path)
 
 
 def as_photo(photo: str | Path | NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ioebss.click_files import RawClick, parse_clicks, read_clicks
 from ioebss.errors import UsageError
-from ioebss.result_names import is_result_name
 from ioebss.standard_streams import STREAM, check_input, check_output
 
 LABELLED_KINDS = ("labelme", "coco")  # files that people edit with other programs
@@ -124,24 +123,20 @@ def _is_folder(path: Path) -> bool:
 
 
 def _photos(given: Sequence[Path]) -> list[Path]:
-    from ioebss.image_files import SUFFIXES, is_photo_name
+    from ioebss.image_files import SUFFIXES, is_photo_beside_results
 
     photos: list[Path] = []
     for path in given:
         if not _is_folder(path):
             photos.append(path)
             continue
-        found = sorted(p for p in path.iterdir() if is_photo_name(p) and _is_photo(p))
+        found = sorted(p for p in path.iterdir() if is_photo_beside_results(p) and p.is_file())
         if not found:
             raise UsageError(f"{path} holds no photo ({', '.join(SUFFIXES)})")
         photos += found
     if STREAM in photos and len(photos) > 1:
         raise UsageError("- is one photo, from standard input; run it by itself")
     return photos
-
-
-def _is_photo(path: Path) -> bool:
-    return path.is_file() and not is_result_name(path)
 
 
 def _clicks(given: Sequence[str]) -> tuple[list[RawClick], dict[str, list[RawClick]]]:

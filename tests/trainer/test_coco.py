@@ -124,7 +124,7 @@ def test_smallest_objects_beyond_254_become_void() -> None:
     sizes = {cell: 2 if i < 254 else 1 for i, cell in enumerate(cells)}
     order = [cells[i] for i in rng.permutation(300)]
     masks = [rectangle(x, y, x + sizes[x, y], y + 1) for x, y in order]
-    labels, _ = paint(masks, [], HEIGHT, WIDTH)
+    labels, _ = paint(masks, [], HEIGHT, WIDTH, lambda mask, height, width: mask)
     assert {labels[y, x] for (x, y), size in sizes.items() if size == 1} == {255}
     assert sorted(labels[y, x] for (x, y), size in sizes.items() if size == 2) == list(
         range(1, 255)

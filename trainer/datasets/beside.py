@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ioebss.errors import DataError
-from ioebss.image_files import is_photo_name
-from ioebss.result_names import is_result_name
+from ioebss.image_files import is_photo_beside_results
 
 logger = logging.getLogger("ioebss")
 Chosen = Callable[[int], bool]  # whether the photo at that place, in the order of names, is taken
@@ -60,5 +59,4 @@ def _names(folder: Path) -> set[str]:
 
 
 def _is_photo(name: str) -> bool:
-    path = Path(name)
-    return is_photo_name(path) and not is_result_name(path)
+    return is_photo_beside_results(Path(name))

@@ -6,15 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ioebss.errors import DataError
 from ioebss.image_files import MAX_PIXELS, read_photo
 from ioebss.json_files import read_json
 from ioebss.trainer.datasets.beside import Chosen
 from ioebss.trainer.datasets.names import MissingSplitError, check_inside
-from ioebss.trainer.datasets.painting import LazyMasks, paint
+from ioebss.trainer.datasets.painting import paint
 from ioebss.trainer.datasets.scene import MAX_OBJECTS, Scene, check_scene
 from ioebss.trainer.datasets.segmentations import decode
 
@@ -62,8 +59,8 @@ class CocoDataset:
         if chosen:
             self.photos.sort(key=lambda photo: photo.name)
             self.photos = [photo for place, photo in enumerate(self.photos) if chosen(place)]
-        if not self.photos:
-            raise DataError(f"{path} holds no photo of that split; annotate some more")
+            if not self.photos:
+                raise DataError(f"{path} holds no photo of that split; annotate some more")
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -76,13 +73,8 @@ class CocoDataset:
     def scene(self, index: int) -> Scene:
         """See `SceneDataset`."""
         photo = self.photos[index]
-
-        def decoded(segmentation: Any) -> NDArray[np.bool_]:
-            return decode(segmentation, photo.height, photo.width)
-
-        objects, crowds = (LazyMasks(part, decoded) for part in (photo.objects, photo.crowds))
         try:
-            labels, order = paint(objects, crowds, photo.height, photo.width)
+            labels, order = paint(photo.objects, photo.crowds, photo.height, photo.width, decode)
         except DataError as error:
             raise DataError(f"{self.path}, photo {photo.name}: {error}") from None
         named = [photo.classes[i] for i in order[:MAX_OBJECTS]]

@@ -9,37 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ioebss.errors import DataError
-from ioebss.image_files import is_photo_name, read_index_mask, read_photo
+from ioebss.image_files import is_photo_name, read_index_mask
 from ioebss.result_names import MASK_ENDING
 from ioebss.trainer.datasets.beside import Chosen, annotated_photos, holds_annotated
-from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
+from ioebss.trainer.datasets.pairs import PairDataset
+from ioebss.trainer.datasets.scene import VOID
 
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")  # lossless ones only: a mask's values are exact
 
 
-class MaskDataset:
-    """Photos and their masks. How a mask is read is said in `objects_of_mask`.
+class MaskDataset(PairDataset):
+    """Photos and their masks. How a mask is read is said in `objects_of_mask`."""
 
-    Args:
-        pairs: the files of each photo and its mask.
-    """
-
-    def __init__(self, pairs: list[tuple[Path, Path]]) -> None:
-        self.pairs = pairs
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    @property
-    def names(self) -> list[str]:
-        """See `ListedDataset`."""
-        return [photo.stem for photo, _ in self.pairs]
-
-    def scene(self, index: int) -> Scene:
-        """See `SceneDataset`."""
-        photo, mask = self.pairs[index]
-        labels = objects_of_mask(read_index_mask(mask))
-        return check_scene(Scene(photo.stem, read_photo(photo), labels))
+    def read(self, file: Path, height: int, width: int) -> tuple[NDArray[np.uint8], dict[int, str]]:
+        """See `PairDataset`."""
+        return objects_of_mask(read_index_mask(file)), {}
 
 
 def open_folder(folder: Path, chosen: Chosen) -> MaskDataset:

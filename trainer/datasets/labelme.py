@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ioebss.errors import DataError, IoebssError
-from ioebss.image_files import decode_mask, read_photo
+from ioebss.image_files import decode_mask
 from ioebss.json_files import read_json_object
 from ioebss.trainer.datasets.beside import Chosen, annotated_photos, holds_annotated
-from ioebss.trainer.datasets.painting import LazyMasks, paint
-from ioebss.trainer.datasets.scene import MAX_OBJECTS, Scene, check_scene
+from ioebss.trainer.datasets.painting import paint
+from ioebss.trainer.datasets.pairs import PairDataset
+from ioebss.trainer.datasets.scene import MAX_OBJECTS
 
 ENDING = ".json"
 MAX_JSON_BYTES = 256 * 1024**2  # a photo may be inside, in base64
@@ -29,7 +30,7 @@ OUTLINES = ("polygon", "rectangle", "oriented_rectangle")
 IGNORED = "__ignore__"  # the label that labelme's converters make void
 
 
-class LabelmeDataset:
+class LabelmeDataset(PairDataset):
     """Photos with labelme's `STEM.json` beside them. Shapes of one label and one group are one
     object, a shape without a group is one by itself; where objects overlap the smaller is in front.
     Points and lines are passed over, what is labelled `__ignore__` is void.
@@ -39,26 +40,15 @@ class LabelmeDataset:
     """
 
     def __init__(self, folder: Path, chosen: Chosen) -> None:
-        self.pairs = annotated_photos(folder, chosen, ENDING)
+        super().__init__(annotated_photos(folder, chosen, ENDING))
 
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    @property
-    def names(self) -> list[str]:
-        """See `ListedDataset`."""
-        return [photo.stem for photo, _ in self.pairs]
-
-    def scene(self, index: int) -> Scene:
-        """See `SceneDataset`."""
-        photo, file = self.pairs[index]
-        image = read_photo(photo)
+    def read(self, file: Path, height: int, width: int) -> tuple[NDArray[np.uint8], dict[int, str]]:
+        """See `PairDataset`."""
         table = read_json_object(file, MAX_JSON_BYTES, DataError, "a file of labelme")
         try:
-            labels, categories = _labels(table, image.shape[0], image.shape[1])
+            return _labels(table, height, width)
         except DataError as error:
             raise DataError(f"{file}: {error}") from None
-        return check_scene(Scene(photo.stem, image, labels, categories))
 
 
 def has_labelme(folder: Path) -> bool:
@@ -74,11 +64,7 @@ def _labels(
     _check_size(table, height, width)
     objects = [shapes for (label, _), shapes in groups.items() if label != IGNORED]
     voids = [shapes for (label, _), shapes in groups.items() if label == IGNORED]
-
-    def drawn(shapes: list[dict[str, Any]]) -> NDArray[np.bool_]:
-        return _draw(shapes, height, width)
-
-    labels, order = paint(LazyMasks(objects, drawn), LazyMasks(voids, drawn), height, width)
+    labels, order = paint(objects, voids, height, width, _draw)
     names = [str(objects[place][0]["label"]) for place in order[:MAX_OBJECTS]]
     return labels, dict(enumerate(names, 1))
 

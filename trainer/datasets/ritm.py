@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ioebss.errors import DataError
 from ioebss.image_files import is_photo_name, read_photo
 from ioebss.trainer.datasets.names import MissingSplitError
-from ioebss.trainer.datasets.scene import VOID, Scene, check_scene
+from ioebss.trainer.datasets.pairs import PairDataset
+from ioebss.trainer.datasets.scene import VOID
 
 SPLIT = "test"  # the only one: these are for measuring
 
@@ -53,7 +54,7 @@ LAYOUTS = (
 )
 
 
-class RitmDataset:
+class RitmDataset(PairDataset):
     """GrabCut (`data_GT/`, `boundary_GT/`), Berkeley (`images/`, `masks/`), DAVIS (`img/`, `gt/`).
 
     Args:
@@ -81,21 +82,15 @@ class RitmDataset:
                 f"{len(lonely)} photos in {folder} have no mask in {root / layout.masks}: "
                 f"{', '.join(lonely[:5])}"
             )
-        self.pairs = [(photo, masks[_stem(photo)]) for photo in photos]
+        super().__init__([(photo, masks[_stem(photo)]) for photo in photos])
 
-    def __len__(self) -> int:
-        return len(self.pairs)
+    def name_of(self, photo: Path) -> str:
+        """See `PairDataset`."""
+        return _stem(photo)
 
-    @property
-    def names(self) -> list[str]:
-        """See `ListedDataset`."""
-        return [_stem(photo) for photo, _ in self.pairs]
-
-    def scene(self, index: int) -> Scene:
-        """See `SceneDataset`."""
-        photo, mask = self.pairs[index]
-        labels = self._layout.labels(_brightest(mask))
-        return check_scene(Scene(_stem(photo), read_photo(photo), labels))
+    def read(self, file: Path, height: int, width: int) -> tuple[NDArray[np.uint8], dict[int, str]]:
+        """See `PairDataset`."""
+        return self._layout.labels(_brightest(file)), {}
 
 
 def ritm_layout(root: Path, split: str) -> Layout | None:
