@@ -62,7 +62,6 @@ class DataRecipe:
         augment: random crops and colours; without, the photo is stretched and at most mirrored.
         paste: probability that another scene's object is pasted in, then a second, then a third.
         component: probability that an object in several pieces is narrowed to one of them.
-        merge: probability that an object is joined with one that it touches.
         photos_per_epoch: 0 for all.
         validation_photos: at most so many photos of the validation split, one object each.
     """
@@ -71,7 +70,6 @@ class DataRecipe:
     augment: bool = False
     paste: float = 0.0
     component: float = 0.0
-    merge: float = 0.0
     photos_per_epoch: int = 0
     validation_photos: int = 200
 
@@ -136,7 +134,7 @@ _CHOICES = {
     "autocast": ("none", "bf16", "fp16"),
 }
 _AT_LEAST_ONE = ("radius", "rounds", "batch", "accumulate", "epochs", "validation_photos")
-_FRACTIONS = ("paste", "component", "merge", "ema", "coarse", "elsewhere")
+_FRACTIONS = ("paste", "component", "ema", "coarse", "elsewhere")
 
 
 def _check(recipe: Recipe) -> None:

@@ -89,7 +89,7 @@ class ClickSamples(Dataset[dict[str, Tensor]]):
     def _target(self, index: int, rng: np.random.Generator) -> Target:
         data = self.recipe.data
         scene = self.scenes.scene(index)
-        target = choose_target(scene, rng, data.component, data.merge)
+        target = choose_target(scene, rng, data.component)
         if not data.augment:
             return fit(target, data.size, mirror=rng.random() < 0.5)
         for _ in range(MAX_PASTED):

@@ -207,28 +207,6 @@ def test_an_object_in_pieces(component: float, areas: set[int]) -> None:
     assert seen == areas
 
 
-@pytest.mark.parametrize(
-    ("merge", "expected"),
-    [(0.0, [{1}, {2}, {3}]), (0.5, [{1}, {1, 2}, {2}, {3}]), (1.0, [{1, 2}, {3}])],
-)
-def test_only_objects_that_touch_are_joined(merge: float, expected: list[set[int]]) -> None:
-    labels = np.zeros((40, 60), np.uint8)
-    labels[5:15, 5:25], labels[15:20, 5:25] = 1, 255  # above a void border as wide as VOC's
-    labels[20:35, 5:25], labels[5:35, 40:55] = 2, 3  # two and three are 15 pixels apart
-    labels[36:39, 8:12] = 4  # touches two, but is too small to be chosen
-    rng = np.random.default_rng(0)
-    seen = []
-    for _ in range(60):
-        target = choose_target(scene_of(labels), rng, merge=merge)
-        assert np.array_equal(target.void, labels == 255)
-        assert target.others is not None
-        joined = set(np.unique(labels[target.mask]).tolist())
-        assert np.array_equal(target.mask, np.isin(labels, list(joined)))
-        assert set(np.unique(target.others)) == {0, 1, 2, 3, 4} - joined
-        seen += [joined] if joined not in seen else []
-    assert sorted(map(sorted, seen)) == sorted(map(sorted, expected))
-
-
 def test_colours_vary_but_stay_colours() -> None:
     image = coordinates(64, 48)
     outs = [jitter_colours(image, np.random.default_rng(seed)) for seed in range(30)]

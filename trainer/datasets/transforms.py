@@ -17,7 +17,6 @@ from ioebss.trainer.datasets.scene import VOID, Scene
 
 GREY = 127  # outside the photo: the colour that normalises to 0
 MIN_OBJECT_PIXELS = 100
-TOUCHING = 6  # pixels: VOC draws a void border of about five between objects that touch
 
 
 @dataclass(frozen=True)
@@ -37,18 +36,13 @@ class Target:
     others: NDArray[np.uint8] | None = None
 
 
-def choose_target(
-    scene: Scene, rng: np.random.Generator, component: float = 0.0, merge: float = 0.0
-) -> Target:
+def choose_target(scene: Scene, rng: np.random.Generator, component: float = 0.0) -> Target:
     """One object of the scene, uniformly among those of at least 100 pixels (or any, if all are
     smaller).
 
     Args:
         component: probability that an object in several pieces is narrowed to one of them; the
             other pieces become background, as they are separate things to a person who clicks.
-        merge: probability that an object is joined with one that it touches: to a person who
-            clicks, a rider and the horse may be one thing (RITM, Sofiiuk et al. 2021, joins any
-            two objects of a photo, at 0.15).
     """
     void = scene.labels == VOID
     objects = scene.objects(MIN_OBJECT_PIXELS) or scene.objects()
@@ -58,19 +52,7 @@ def choose_target(
     others = np.where(mask | void, 0, scene.labels).astype(np.uint8)
     if rng.random() < component:
         mask = _one_component(mask, rng)
-    if merge and rng.random() < merge:
-        neighbours = _touching(mask, others)
-        if neighbours:
-            joined = others == rng.choice(neighbours)
-            mask, others = mask | joined, np.where(joined, 0, others).astype(np.uint8)
     return Target(scene.image, mask, void, others)
-
-
-def _touching(mask: NDArray[np.bool_], others: NDArray[np.uint8]) -> list[int]:
-    """The labels among `others` of objects of at least 100 pixels that the mask touches."""
-    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * TOUCHING + 1, 2 * TOUCHING + 1))
-    near = np.unique(others[cv2.dilate(mask.astype(np.uint8), reach) > 0])
-    return [int(i) for i in near if i and np.count_nonzero(others == i) >= MIN_OBJECT_PIXELS]
 
 
 def _one_component(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
