@@ -70,7 +70,7 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         type=_zoom,
         nargs="*",
         metavar="KEY=VALUE",
-        help="have the runtime zoom in on the object; margin, keep, min_side and first as in "
+        help="have the runtime zoom in on the object; margin, keep, min_side, first, detail as in "
         f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}); without --zoom it looks at the whole photo",
     )
     group.add_argument(

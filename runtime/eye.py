@@ -156,12 +156,15 @@ class HostEye:
 
     def _view(self, window: Window) -> tuple[Window, NDArray[np.float32]]:
         """The aligned window and its colours in the network's resolution. The whole photo's and the
-        last one are kept."""
-        if window not in self._views:
+        last two, of the object and of a detail, are kept."""
+        view = self._views.pop(window, None)
+        if view is None:
             size = self._manifest.input_size(window.height, window.width, self._longest)
-            kept = {k: v for k, v in self._views.items() if k == self._whole}
-            self._views = kept | {window: self._levels().view(window, *size)}
-        return self._views[window]
+            view = self._levels().view(window, *size)
+            for old in [k for k in self._views if k != self._whole][:-1]:
+                del self._views[old]
+        self._views[window] = view  # the newest at the end
+        return view
 
     def _run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         logits: NDArray[np.float32] = self._backend.run(inputs)[0, 0]

@@ -184,7 +184,9 @@ def _sides(value: Any, count: range) -> bool:
 
 def _zoom_of(table: dict[str, Any]) -> Zoom:
     """Keys of later versions are let through, as in the manifest itself."""
-    return Zoom(**{f.name: table[f.name] for f in fields(Zoom)})
+    required = {"margin", "keep", "min_side", "first"}
+    known = {f.name for f in fields(Zoom)}
+    return Zoom(**{key: table[key] for key in known if key in table or key in required})
 
 
 def _is_zoom(value: Any) -> bool:
@@ -207,7 +209,8 @@ _RULES = (
     (
         "zoom",
         _is_zoom,
-        "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1)",
+        "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1), and "
+        "optionally detail (0 to 1), detail_after (a whole number)",
     ),
     ("sha256", is_sha256, "64 hex digits"),
     ("opset", whole(1, 1000), "a whole number"),

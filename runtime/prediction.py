@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ioebss.clicks import Click
+from ioebss.details import detail_window, with_detail
 from ioebss.eye import Eye, Last, Prediction, Start
 from ioebss.windows import Window, Zoom, around, extent_of, widened
 
@@ -33,7 +34,8 @@ class Predictor:
         """The next prediction.
 
         Without a last one the whole photo is looked at; then, if the object turns out to be small,
-        the object once more. With one, the object alone.
+        the object once more. With one, the object alone, and after some clicks the surroundings of
+        the newest once more.
 
         Args:
             clicks: all of them, in photo pixels, the newest at the end; at least one.
@@ -46,13 +48,24 @@ class Predictor:
         if zoom is None:
             return self._eye.look(self._whole, clicks, last)
         if last is not None:
-            return self._eye.look(self._next_window(zoom, clicks, last), clicks, last)
+            answer = self._eye.look(self._next_window(zoom, clicks, last), clicks, last)
+            few = isinstance(last, Prediction) and len(clicks) <= zoom.detail_after
+            return answer if few or not zoom.detail else self._detailed(zoom, clicks, answer)
         coarse = self._eye.look(self._whole, clicks, None)
         window = self._window(zoom, self._extent(clicks, coarse))
         if window.area >= zoom.first * self._whole.area:
             return coarse
         fine = self._eye.look(window, clicks, coarse)
         return replace(fine, network=coarse.network + fine.network)
+
+    def _detailed(self, zoom: Zoom, clicks: Sequence[Click], answer: Prediction) -> Prediction:
+        """The answer with the surroundings of the newest click looked at once more."""
+        window = detail_window(zoom, clicks[-1], answer.asked, self.height, self.width)
+        if window is None:
+            return answer
+        seen = [click for click in clicks if window.shows(click)]
+        detail = self._eye.look(window, seen, answer)
+        return with_detail(answer, detail, clicks, self.height, self.width)
 
     # -- where to look -----------------------------------------------------------------------------
 

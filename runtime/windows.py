@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ioebss.clicks import Click
+from ioebss.clicks import MAX_CLICKS, Click
 from ioebss.errors import UsageError
 
 
@@ -54,6 +54,10 @@ class Window:
             -(-self.y1 // step) * step,
         )
 
+    def shows(self, click: Click) -> bool:
+        """Whether a click lies within this one."""
+        return self.x0 <= click.x < self.x1 and self.y0 <= click.y < self.y1
+
     def holds(self, other: Window) -> bool:
         """Whether the other lies within this one."""
         return (
@@ -75,6 +79,10 @@ class Zoom:
         min_side: of the window, in photo pixels: there is nothing to be seen by enlarging more.
         first: share of the photo: an object whose window is smaller than this is looked at once
             more within the first click; 0 to 1.
+        detail: side of a window about the newest click, over the longer side of the object's, that
+            is looked at once more: later clicks correct details; 0 to 1, 0 never.
+        detail_after: clicks after which that begins, from 0. Where a session starts from a mask, it
+            is done from the first click on.
 
     Raises:
         UsageError: a value is out of range.
@@ -84,15 +92,20 @@ class Zoom:
     keep: float = 1.15
     min_side: int = 96
     first: float = 1.0
+    detail: float = 0.0
+    detail_after: int = 3
 
     def __post_init__(self) -> None:
-        if type(self.min_side) is not int:
-            raise UsageError(f"zoom min_side = {self.min_side!r}; it must be a whole number")
+        for key in ("min_side", "detail_after"):
+            if type(getattr(self, key)) is not int:
+                raise UsageError(f"zoom {key} = {getattr(self, key)!r}; it must be a whole number")
         for key, low, high in (
             ("margin", 1, 10),
             ("keep", 1, self.margin),
             ("min_side", 1, 4096),
             ("first", 0, 1),
+            ("detail", 0, 1),
+            ("detail_after", 0, MAX_CLICKS),
         ):
             value = getattr(self, key)
             if type(value) not in (int, float) or not low <= value <= high:
@@ -122,6 +135,13 @@ def around(extent: Window, margin: float, min_side: int, width: int, height: int
     across, down = max(across, (down + 1) // 2), max(down, (across + 1) // 2)
     x0, x1 = _span(extent.x0, extent.x1, across, width)
     y0, y1 = _span(extent.y0, extent.y1, down, height)
+    return Window(x0, y0, x1, y1)
+
+
+def about(click: Click, side: int, width: int, height: int) -> Window:
+    """A square with a click in its middle, moved back or cut at the photo's border."""
+    x0, x1 = _span(click.x, click.x + 1, side, width)
+    y0, y1 = _span(click.y, click.y + 1, side, height)
     return Window(x0, y0, x1, y1)
 
 

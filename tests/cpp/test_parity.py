@@ -158,7 +158,7 @@ def sessions(draw: st.DrawFn) -> tuple[Photo, list[tuple[Any, ...]]]:
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["five", "six", "zooming", "zooming too", "fixed"]), sessions())
+@given(st.sampled_from(["five", "six", "zooming", "zooming too", "detailed", "fixed"]), sessions())
 def test_any_session(
     library: Library,
     models: Callable[[str], tuple[Segmenter, Any]],
@@ -185,6 +185,7 @@ def models(
         "six": {},
         "zooming": {"zoom": Zoom(1.4, 1.15, 8, 0.7), "size_multiple": 4},
         "zooming too": {"zoom": Zoom(2, 1, 30, 1.0), "recommended_sizes": (64,)},
+        "detailed": {"zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1), "recommended_sizes": (64,)},
         "fixed": {"side": 64},
     }
 

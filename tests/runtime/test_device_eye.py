@@ -100,7 +100,7 @@ def play(backend: HostBackend, photo: np.ndarray, actions: list[tuple], **option
 @given(
     ACTIONS,
     st.sampled_from([5, 6]),
-    st.sampled_from([None, ZOOM, Zoom(1.6, 1.01, 12, 1.0)]),
+    st.sampled_from([None, ZOOM, Zoom(1.6, 1.01, 12, 1.0), Zoom(1.5, 1.1, 8, 0.6, 0.4, 1)]),
     st.sampled_from([32, 64, 96]),
     st.tuples(st.integers(1, 150), st.integers(1, 150)),
     st.booleans(),

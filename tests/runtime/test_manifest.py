@@ -20,6 +20,7 @@ from ioebss.manifest import (
 from ioebss.windows import Zoom
 
 Edit = Callable[[Path, dict[str, object]], None]
+ZOOM = {"margin": 1.4, "keep": 1.1, "min_side": 9, "first": 1}
 
 
 def test_round_trip(make_model: Callable[..., Path]) -> None:
@@ -31,6 +32,16 @@ def test_round_trip(make_model: Callable[..., Path]) -> None:
     assert read_manifest(model) == manifest
     assert manifest.has_previous
     assert not read_manifest(make_model(5)).has_previous
+
+
+def test_zooms_of_earlier_versions_look_at_no_details(
+    make_model: Callable[..., Path], edit_manifest: Edit
+) -> None:
+    model = make_model()
+    edit_manifest(model, {"zoom": ZOOM})
+    assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1, 0.0)
+    edit_manifest(model, {"zoom": ZOOM | {"detail": 0.5, "detail_after": 2}})
+    assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1, 0.5, 2)
 
 
 def test_planes_are_discs_unless_said(make_model: Callable[..., Path], edit_manifest: Edit) -> None:
@@ -64,6 +75,9 @@ def test_planes_are_discs_unless_said(make_model: Callable[..., Path], edit_mani
         ({"zoom": {"margin": 0.4, "keep": 1.1, "min_side": 9, "first": 1}}, "zoom is"),
         ({"zoom": {"margin": 1.4, "keep": 1.1, "min_side": 9.5, "first": 1}}, "zoom is"),
         ({"zoom": {"margin": 1.4, "keep": 1.1, "min_side": 9, "first": True}}, "zoom is"),
+        ({"zoom": ZOOM | {"detail": 1.5}}, "zoom is"),
+        ({"zoom": ZOOM | {"detail": 0.5, "detail_after": -1}}, "zoom is"),
+        ({"zoom": ZOOM | {"detail_after": 1.0}}, "zoom is"),
         ({"sha256": "A" * 64}, "sha256 is"),
         ({"name": 7}, "name is 7; expected a text"),
         ({"metrics": {}}, "metrics is"),

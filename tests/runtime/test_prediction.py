@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from ioebss import Segmenter, Session
 from ioebss.backends import Backend
@@ -203,3 +205,57 @@ def test_photos_of_odd_shapes(make_model: MakeModel, shape: tuple[int, int]) -> 
         mask = session.click(x, shape[0] - 1)
         assert mask.shape == shape
         assert mask[shape[0] - 1, x]
+
+
+def test_a_later_click_looks_at_its_surroundings_once_more(make_model: MakeModel) -> None:
+    """The disc graph answers with the discs of the clicks in view; what it leans to on the right
+    tells the two answers apart."""
+    zoom = Zoom(margin=1.6, keep=1.01, min_side=60, detail=0.4, detail_after=1)
+    session, inputs = opened(make_model(zoom=zoom), lean=0.2)
+    session.click(200, 150)
+    session.click(560, 420)
+    (whole_input, detail_input), asked = inputs[-2:], session._steps[-1].prediction.asked
+    side = int(0.4 * max(asked.width, asked.height))
+    window = Window(560 - side // 2, 420 - side // 2, 0, 0)
+    window = Window(window.x0, window.y0, window.x0 + side, window.y0 + side)
+    seen_window, colours = Pyramid(PHOTO).view(window, *detail_input.shape[2:])
+    np.testing.assert_array_equal(detail_input[0, :3], colours)
+    assert cv2.connectedComponents((whole_input[0, 3] > 0).astype(np.uint8))[0] == 1 + 2
+    assert cv2.connectedComponents((detail_input[0, 3] > 0).astype(np.uint8))[0] == 1 + 1
+    graph = Watching(Segmenter(make_model())._backend, 0.2)
+    whole, detail = (graph.run(shown)[0, 0] for shown in (whole_input, detail_input))
+    outer = seen(session)
+    expected = moved(sigmoid(whole), outer, seen_window, *detail.shape)
+    np.testing.assert_array_equal(detail_input[0, 5], expected)
+    # Cell by cell: the detail's answer within nine tenths of its window, else the object's.
+    rows, columns = whole.shape
+    xs = outer.x0 + (np.arange(columns) + 0.5) * outer.width / columns
+    ys = (outer.y0 + (np.arange(rows) + 0.5) * outer.height / rows)[:, None]
+    border = side // 10
+    used = (window.x0 + border <= xs) & (xs < window.x1 - border)
+    used = used & (window.y0 + border <= ys) & (ys < window.y1 - border)
+    places = [
+        np.broadcast_to((ys - seen_window.y0) * detail.shape[0] / seen_window.height, whole.shape),
+        np.broadcast_to((xs - seen_window.x0) * detail.shape[1] / seen_window.width, whole.shape),
+    ]
+    looked_up = map_coordinates(detail, [place - 0.5 for place in places], order=1, mode="nearest")
+    found = session._steps[-1].prediction.logits
+    np.testing.assert_allclose(found, np.where(used, looked_up, whole), atol=1e-4)
+    assert 200 < used.sum() < 0.25 * used.size
+
+
+def test_details_wait_for_some_clicks_and_for_objects_that_are_large(make_model: MakeModel) -> None:
+    zoom = Zoom(margin=1.6, keep=1.01, min_side=60, detail=0.4, detail_after=2)
+    session, inputs = opened(make_model(zoom=zoom))
+    looks = []
+    for x, y in ((200, 150), (500, 400), (210, 160), (520, 410)):
+        session.click(x, y)
+        looks.append(len(inputs))
+    assert np.diff(looks).tolist() == [1, 2, 2]
+    session.reset(session.mask)  # a mask of somebody's: what is clicked now is a detail of it
+    session.click(300, 300)
+    assert len(inputs) == looks[-1] + 2
+    session, inputs = opened(make_model(zoom=Zoom(1.6, 1.01, 700, 1.0, 0.4, 0)))
+    session.click(200, 150)
+    session.click(210, 150)
+    assert len(inputs) == 3  # nothing is enlarged beyond 700 pixels, and the photo has 800

@@ -88,7 +88,7 @@ ACTIONS = st.lists(
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ACTIONS, st.sampled_from([None, Zoom(min_side=24), Zoom(1.6, 1.01, 30, 0.9)]))
+@given(ACTIONS, st.sampled_from([None, Zoom(min_side=24), Zoom(1.6, 1.01, 30, 0.9, 0.5, 1)]))
 def test_any_history_equals_a_fresh_session(
     make_model: MakeModel, actions: list[tuple], zoom: Zoom | None
 ) -> None:

@@ -75,6 +75,9 @@ def test_extent_of_clicks() -> None:
         {"first": 1.5},
         {"first": -0.1},
         {"first": True},
+        {"detail": 1.1},
+        {"detail_after": -1},
+        {"detail_after": 2.0},
     ],
 )
 def test_zoom_settings_out_of_range(change: dict[str, float]) -> None:

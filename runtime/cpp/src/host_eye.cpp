@@ -39,17 +39,24 @@ void HostEye::mask(const Prediction &prediction, const Rows<std::uint8_t> &rows)
     logits_to_mask(prediction.logits, prediction.window, height(), width(), rows);
 }
 
-// A window's colours. The whole photo's and the last one's are kept.
+// A window's colours. The whole photo's and the last two's are kept.
 const View &HostEye::view(const Window &window) {
     if (window == whole_) {
         return whole_view_;
     }
-    if (last_view_.colours.empty() || !(last_view_.asked == window)) {
+    const auto shows = [&window](const View &view) {
+        return !view.colours.empty() && view.asked == window;
+    };
+    auto &[newest, before] = last_views_;
+    if (!shows(newest)) {
+        std::swap(newest, before);
+    }
+    if (!shows(newest)) {
         const auto [height, width] =
             manifest_.input_size(window.height(), window.width(), longest_);
-        last_view_ = pyramid_.view(window, height, width);
+        newest = pyramid_.view(window, height, width);
     }
-    return last_view_;
+    return newest;
 }
 
 Prediction HostEye::look(const Window &asked, const Clicks &clicks, const Last &last) {

@@ -1,6 +1,7 @@
 // The eye of every engine that takes its input from the host's memory (HostEye in runtime/eye.py).
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -36,9 +37,10 @@ class HostEye : public Eye {
     Cancellation &cancellation_;
     Pyramid pyramid_;
     Window whole_;
-    View whole_view_, last_view_;    // kept from click to click
-    std::vector<float> input_;       // of the network: (channels, height, width)
-    std::optional<Window> painted_;  // whose colours are in it
+    View whole_view_;                 // kept from click to click, as
+    std::array<View, 2> last_views_;  // those of the object and of a detail; the newest first
+    std::vector<float> input_;        // of the network: (channels, height, width)
+    std::optional<Window> painted_;   // whose colours are in it
     std::vector<float> mirrored_, probability_;
 };
 

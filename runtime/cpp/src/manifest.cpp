@@ -38,7 +38,9 @@ bool is_zoom(const Json &value) {
     }
     return is_number(value["margin"], 1, 10) &&
            is_number(value["keep"], 1, value["margin"].get<double>()) &&
-           is_whole(value["min_side"], 1, 4096) && is_number(value["first"], 0, 1);
+           is_whole(value["min_side"], 1, 4096) && is_number(value["first"], 0, 1) &&
+           is_number(value.value("detail", Json(0)), 0, 1) &&
+           is_whole(value.value("detail_after", Json(0)), 0, IOEBSS_MAX_CLICKS);
 }
 
 bool is_precision(const Json &value) {
@@ -69,7 +71,8 @@ constexpr std::array kRules{
     Rule{"planes", false, [](const Json &v) { return v == "discs"; },
          "discs: libioebss draws no others, the Python package does"},
     Rule{"zoom", false, is_zoom,
-         "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1)"},
+         "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1), and "
+         "optionally detail (0 to 1), detail_after (a whole number)"},
     Rule{"training", false, [](const Json &v) { return v.is_object(); }, "an object"},
     Rule{"metrics", false, are_objects, "a list"},
     Rule{"licence", false, is_text, "a text"},
@@ -100,6 +103,8 @@ Manifest manifest_of(const Json &table) {
     if (!zoom.is_null()) {
         manifest.zoom = Zoom{zoom["margin"].get<double>(), zoom["keep"].get<double>(),
                              zoom["min_side"].get<std::int64_t>(), zoom["first"].get<double>()};
+        manifest.zoom->detail = zoom.value("detail", manifest.zoom->detail);
+        manifest.zoom->detail_after = zoom.value("detail_after", manifest.zoom->detail_after);
     }
     return manifest;
 }

@@ -1,9 +1,11 @@
 #include "prediction.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "arithmetic.h"
+#include "details.h"
 
 namespace ioebss::core {
 namespace {
@@ -51,7 +53,10 @@ Prediction Predictor::predict(const Clicks &clicks, const Last &last) {
         return eye_->look(whole_, clicks, last);
     }
     if (!last.nothing()) {
-        return eye_->look(next_window(clicks, last), clicks, last);
+        Prediction answer = eye_->look(next_window(clicks, last), clicks, last);
+        const bool few = last.prediction != nullptr &&
+                         static_cast<std::int64_t>(clicks.size()) <= zoom_->detail_after;
+        return few || zoom_->detail == 0 ? std::move(answer) : detailed(clicks, std::move(answer));
     }
     Prediction coarse = eye_->look(whole_, clicks, {});
     const Window window = new_window(extent(clicks, {&coarse, nullptr}));
@@ -61,6 +66,20 @@ Prediction Predictor::predict(const Clicks &clicks, const Last &last) {
     Prediction fine = eye_->look(window, clicks, {&coarse, nullptr});
     fine.network += coarse.network;
     return fine;
+}
+
+// The answer with the surroundings of the newest click looked at once more.
+Prediction Predictor::detailed(const Clicks &clicks, Prediction answer) {
+    const std::optional<Window> window =
+        detail_window(*zoom_, clicks.back(), answer.asked, height(), width());
+    if (!window) {
+        return answer;
+    }
+    Clicks seen;
+    std::copy_if(clicks.begin(), clicks.end(), std::back_inserter(seen),
+                 [&window](const Click &click) { return window->shows(click); });
+    const Prediction detail = eye_->look(*window, seen, {&answer, nullptr});
+    return with_detail(answer, detail, clicks, height(), width());
 }
 
 // -- where to look

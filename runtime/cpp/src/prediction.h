@@ -21,7 +21,8 @@ class Predictor {
     std::int64_t width() const { return whole_.x1; }
 
     // Without a last prediction the whole photo is looked at; then, if the object turns out to be
-    // small, the object once more. With one, the object alone.
+    // small, the object once more. With one, the object alone, and after some clicks the
+    // surroundings of the newest once more.
     //   clicks: all of them, in photo pixels; at least one.
     // Throws a backend error if the engine fails.
     Prediction predict(const Clicks &clicks, const Last &last);
@@ -32,6 +33,7 @@ class Predictor {
     }
 
   private:
+    Prediction detailed(const Clicks &clicks, Prediction answer);
     Window next_window(const Clicks &clicks, const Last &last) const;
     Window new_window(const std::optional<Window> &extent) const;
     std::optional<Window> extent(const Clicks &clicks, const Last &last) const;

@@ -37,6 +37,10 @@ Window Window::aligned(std::int64_t step) const {
             -floor_divided(-x1, step) * step, -floor_divided(-y1, step) * step};
 }
 
+bool Window::shows(const Click &click) const {
+    return x0 <= click.x && click.x < x1 && y0 <= click.y && click.y < y1;
+}
+
 bool Window::holds(const Window &other) const {
     return x0 <= other.x0 && y0 <= other.y0 && other.x1 <= x1 && other.y1 <= y1;
 }
@@ -58,6 +62,12 @@ Window around(const Window &extent, double margin, std::int64_t min_side, std::i
     std::int64_t tall = std::max(down, (across + 1) / 2);
     auto [x0, x1] = span(extent.x0, extent.x1, wide, width);
     auto [y0, y1] = span(extent.y0, extent.y1, tall, height);
+    return {x0, y0, x1, y1};
+}
+
+Window about(const Click &click, std::int64_t side, std::int64_t width, std::int64_t height) {
+    auto [x0, x1] = span(click.x, click.x + 1, side, width);
+    auto [y0, y1] = span(click.y, click.y + 1, side, height);
     return {x0, y0, x1, y1};
 }
 

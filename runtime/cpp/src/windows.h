@@ -19,6 +19,8 @@ struct Window {
     Window joined(const Window &other) const;
     // Grown to multiples of `step`.
     Window aligned(std::int64_t step) const;
+    // Whether a click lies within this one.
+    bool shows(const Click &click) const;
     // Whether the other lies within this one.
     bool holds(const Window &other) const;
 
@@ -33,6 +35,10 @@ struct Zoom {
     double keep;            // a window is kept while it leaves this margin, 1 to `margin`
     std::int64_t min_side;  // of the window, in photo pixels
     double first;  // share of the photo below which an object is looked at once more, 0 to 1
+    // Side of a window about the newest click, over the longer side of the object's, that is looked
+    // at once more after so many clicks; 0 to 1, 0 never.
+    double detail = 0;
+    std::int64_t detail_after = 3;
 };
 
 // The smallest window that holds all clicks; none without one.
@@ -43,6 +49,9 @@ std::optional<Window> extent_of(const Clicks &clicks);
 // border.
 Window around(const Window &extent, double margin, std::int64_t min_side, std::int64_t width,
               std::int64_t height);
+
+// A square with a click in its middle, moved back or cut at the photo's border.
+Window about(const Click &click, std::int64_t side, std::int64_t width, std::int64_t height);
 
 // An extent with its sides multiplied by `margin`, within the photo.
 Window widened(const Window &extent, double margin, std::int64_t width, std::int64_t height);
