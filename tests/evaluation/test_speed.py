@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -305,11 +306,11 @@ def speed_json(folder: Path) -> dict:
 
 
 def test_a_model_of_a_fixed_size_is_timed_at_it(bench, make_model, tmp_path: Path) -> None:
-    model = make_model(side=32, zoom=Zoom(1.5, 1.1, 30, 0.6))
+    zoom = Zoom(1.5, 1.1, 30, 0.6)
+    model = make_model(side=32, zoom=zoom)
     bench(model)
     rows = [(r["method"], r["size"], r["zoom"]) for r in speed_json(tmp_path)["clicks"]]
-    constants = {"margin": 1.5, "keep": 1.1, "min_side": 30, "first": 0.6}
-    assert rows == [("discs", 32, constants), ("discs, whole photo", 32, None)]
+    assert rows == [("discs", 32, asdict(zoom)), ("discs, whole photo", 32, None)]
     assert speed_json(tmp_path)["resolution"]["discs, whole photo"].keys() == {"32", "64"}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from skimage.measure import points_in_poly
@@ -128,6 +128,7 @@ def test_a_circle_goes_through_its_second_point(tmp_path: Path) -> None:
     assert labels[distance < 19].all() and not labels[distance > 21].any()
 
 
+@example([(0.0, 1.75), (1.0, 1.75), (15.0, 0.0)])  # a pixel of its edge is 1.51 away
 @given(
     st.lists(
         st.tuples(st.floats(-20, 100), st.floats(-20, 80)), min_size=3, max_size=6, unique=True
@@ -142,8 +143,9 @@ def test_polygons_are_what_is_inside_and_their_edge(
     pixels = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float)
     inside = points_in_poly(pixels, corners).reshape(HEIGHT, WIDTH)  # by even and odd, as Pillow
     edge = edge_distance(pixels, np.array(corners)).reshape(HEIGHT, WIDTH)
-    assert got[inside & (edge > 1.5)].all()
-    assert not got[~inside & (edge > 1.5)].any()
+    # Pillow cuts corners down to whole pixels, up to 1.41 away, and draws lines to half a pixel.
+    assert got[inside & (edge > 2.2)].all()
+    assert not got[~inside & (edge > 2.2)].any()
 
 
 def edge_distance(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
