@@ -18,7 +18,7 @@ from ioebss.clicks import Click
 from ioebss.eye import Prediction, to_cell
 from ioebss.obedience import obey
 from ioebss.resampling import moved, sources
-from ioebss.windows import Window, Zoom, about
+from ioebss.windows import Window, Zoom, around, extent_of
 
 LARGEST = 0.75  # of the object's window: more of it would show nothing new
 BORDER = 10  # one part in so many at each side of the detail's window is seen, but not used
@@ -38,7 +38,9 @@ def detail_window(
     """
     longest = max(whole.width, whole.height)
     side = max(int(longest * zoom.detail), zoom.min_side)
-    return about(click, side, width, height) if side <= longest * LARGEST else None
+    if side > longest * LARGEST:
+        return None
+    return around(extent_of([click]), 1, side, width, height)
 
 
 def with_detail(

@@ -138,13 +138,6 @@ def around(extent: Window, margin: float, min_side: int, width: int, height: int
     return Window(x0, y0, x1, y1)
 
 
-def about(click: Click, side: int, width: int, height: int) -> Window:
-    """A square with a click in its middle, moved back or cut at the photo's border."""
-    x0, x1 = _span(click.x, click.x + 1, side, width)
-    y0, y1 = _span(click.y, click.y + 1, side, height)
-    return Window(x0, y0, x1, y1)
-
-
 def widened(extent: Window, margin: float, width: int, height: int) -> Window:
     """An extent with its sides multiplied by `margin`, within the photo; see `around`."""
     x0, x1 = _span(extent.x0, extent.x1, _times(extent.width, margin), width)

@@ -32,7 +32,7 @@ std::optional<Window> detail_window(const Zoom &zoom, const Click &click, const 
     if (static_cast<double>(side) > longest * kLargest) {
         return std::nullopt;
     }
-    return about(click, side, width, height);
+    return around(*extent_of({click}), 1, side, width, height);
 }
 
 Prediction with_detail(const Prediction &whole, const Prediction &detail, const Clicks &clicks,

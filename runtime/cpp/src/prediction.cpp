@@ -56,7 +56,10 @@ Prediction Predictor::predict(const Clicks &clicks, const Last &last) {
         Prediction answer = eye_->look(next_window(clicks, last), clicks, last);
         const bool few = last.prediction != nullptr &&
                          static_cast<std::int64_t>(clicks.size()) <= zoom_->detail_after;
-        return few || zoom_->detail == 0 ? std::move(answer) : detailed(clicks, std::move(answer));
+        if (few || zoom_->detail == 0) {
+            return answer;
+        }
+        return detailed(clicks, std::move(answer));
     }
     Prediction coarse = eye_->look(whole_, clicks, {});
     const Window window = new_window(extent(clicks, {&coarse, nullptr}));

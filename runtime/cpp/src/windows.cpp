@@ -65,12 +65,6 @@ Window around(const Window &extent, double margin, std::int64_t min_side, std::i
     return {x0, y0, x1, y1};
 }
 
-Window about(const Click &click, std::int64_t side, std::int64_t width, std::int64_t height) {
-    auto [x0, x1] = span(click.x, click.x + 1, side, width);
-    auto [y0, y1] = span(click.y, click.y + 1, side, height);
-    return {x0, y0, x1, y1};
-}
-
 Window widened(const Window &extent, double margin, std::int64_t width, std::int64_t height) {
     auto [x0, x1] = span(extent.x0, extent.x1, times(extent.width(), margin), width);
     auto [y0, y1] = span(extent.y0, extent.y1, times(extent.height(), margin), height);

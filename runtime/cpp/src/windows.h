@@ -50,9 +50,6 @@ std::optional<Window> extent_of(const Clicks &clicks);
 Window around(const Window &extent, double margin, std::int64_t min_side, std::int64_t width,
               std::int64_t height);
 
-// A square with a click in its middle, moved back or cut at the photo's border.
-Window about(const Click &click, std::int64_t side, std::int64_t width, std::int64_t height);
-
 // An extent with its sides multiplied by `margin`, within the photo.
 Window widened(const Window &extent, double margin, std::int64_t width, std::int64_t height);
 
