@@ -84,14 +84,15 @@ class Trainer:
         self.world, self.progress = world, progress
         self.checkpoint_every, self.workers = checkpoint_every, workers
         self.schedule = Schedule(recipe, len(train), world.size)
+        # Before photos are read: what the recipe asks of the network is checked here.
+        self.learner = self._learner(start, data)
+        self._iteration = Iteration(self.learner, self.schedule, world)
         self.targets = validation_targets(val, recipe, world)
         if not world.total(torch.tensor(len(self.targets))).item():
             raise DataError(  # no epoch could be told from another
                 "no photo to validate on has an object: the masks are empty, or all void; correct "
                 "them, or take another --val-split"
             )
-        self.learner = self._learner(start, data)
-        self._iteration = Iteration(self.learner, self.schedule, world)
 
     def _learner(self, start: Path | None, data: list[str]) -> Learner:
         """A new one, or the one of the folder's checkpoint."""

@@ -73,3 +73,14 @@ def test_frozen_layers_stay_frozen_when_a_run_is_resumed(make_run: MakeRun) -> N
 def test_what_cannot_be_frozen_is_refused(spec: NetworkSpec, blocks: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         freeze(ClickModel(spec), blocks)
+
+
+def test_it_is_refused_before_photos_are_read(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> None:
+        pytest.fail("photos to validate on are read")
+
+    monkeypatch.setattr("ioebss.trainer.loop.validation_targets", read)
+    with pytest.raises(UsageError, match="frozen_blocks = 17"):
+        make_run(17)
