@@ -84,7 +84,8 @@ class Trainer:
         self.world, self.progress = world, progress
         self.checkpoint_every, self.workers = checkpoint_every, workers
         self.schedule = Schedule(recipe, len(train), world.size)
-        # Before photos are read: what the recipe asks of the network is checked here.
+        # Before the photos to validate on are read: a recipe that the network cannot follow is
+        # refused here.
         self.learner = self._learner(start, data)
         self._iteration = Iteration(self.learner, self.schedule, world)
         self.targets = validation_targets(val, recipe, world)
