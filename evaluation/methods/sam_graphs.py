@@ -22,6 +22,7 @@ from ioebss.errors import MissingExtraError, ModelError
 
 FRAME = 1024  # longer side of the photo in the decoder's coordinates, in pixels
 LOW_SIDE = 256  # of the mask that is fed back, where the graph leaves it open
+SAM_MASKS = 4  # of SAM's own decoder: the first is for several clicks, the others for one
 MAX_SIDE = 4096  # of the encoder's input
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of SAM, red, green, blue
 PADDING_POINT = -1  # label of a point that is none: SAM wants one where there is no box
@@ -43,8 +44,9 @@ class Answer:
     """What a decoder says of its best mask.
 
     Attributes:
-        logits: float32 (h, w), in the photo's resolution or the decoder's own.
-        low: float32 (h, w), in low resolution, to be fed back; None where it gives none.
+        logits: float32 (h, w), in the decoder's own resolution, or where it gives no such mask in
+            the photo's.
+        low: what is to be fed back, the same where it is in low resolution; else None.
     """
 
     logits: NDArray[np.float32]
@@ -123,6 +125,9 @@ class Encoder:
 class Decoder:
     """The graph that is clicked on.
 
+    Its masks are taken in low resolution where it gives them: those at the photo's size are cut to
+    one shape of photo where the released version of Segment Anything exported it (its issue 56).
+
     Args:
         embeddings: names of the encoder's outputs.
 
@@ -134,12 +139,13 @@ class Decoder:
         self._session = _load(path, threads)
         self._types = {node.name: node.type for node in self._session.get_inputs()}
         self._shapes = {node.name: list(node.shape) for node in self._session.get_inputs()}
-        self._outputs = [output.name for output in self._session.get_outputs()]
         self._embeddings = _matched(path, list(self._types), embeddings)
-        self._masks = next((n for n in ("masks", "low_res_masks") if n in self._outputs), "")
+        outputs = [output.name for output in self._session.get_outputs()]
+        self._masks = next((name for name in ("low_res_masks", "masks") if name in outputs), "")
         if not self._masks:
-            names = ", ".join(self._outputs)
-            raise ModelError(f"{path} answers {names}; a decoder has masks or low_res_masks")
+            names = ", ".join(outputs)
+            raise ModelError(f"{path} answers {names}; a decoder has low_res_masks or masks")
+        self._asked = [name for name in (self._masks, "iou_predictions") if name in outputs]
 
     def inputs(
         self,
@@ -180,25 +186,39 @@ class Decoder:
             ModelError: it answers masks of another shape than (1, M, h, w).
         """
         try:
-            values = self._session.run(None, inputs)
+            values = self._session.run(self._asked, inputs)
         except Exception as error:  # onnxruntime's errors share no base class but Exception
             raise failed(error) from None
-        found = dict(zip(self._outputs, values, strict=True))
-        scores = np.ravel(found.get("iou_predictions", [0.0]))
-        best = int(scores.argmax())
-        low = found.get("low_res_masks")
-        fed = None if low is None else _mask(low, best)
-        return Answer(_mask(found[self._masks], best), fed)
+        masks, *scores = values
+        if masks.ndim != 4 or masks.shape[0] != 1 or not masks.shape[1]:
+            raise ModelError(f"the decoder answers masks of shape {masks.shape}, not (1, M, h, w)")
+        clicks = inputs["point_labels"].shape[1] - 1  # one point is padding
+        best = _best(np.ravel(scores), masks.shape[1], clicks)
+        logits = np.asarray(masks[0, best], np.float32)
+        return Answer(logits, logits if self._masks == "low_res_masks" else None)
 
     def logits_of(self, answer: Answer, height: int, width: int) -> NDArray[np.float32]:
         """An answer's logits in the photo's resolution, float32 (height, width). One in another is
-        of a square that holds the photo in its top left corner."""
+        of a square that holds the photo in its top left corner, and is enlarged as SAM does it: to
+        the frame, of which the photo's part is then resized."""
         logits = answer.logits
         if logits.shape == (height, width):
             return logits
-        scale = logits.shape[0] / max(height, width)
-        part = logits[: max(1, round(height * scale)), : max(1, round(width * scale))]
+        scale = FRAME / max(height, width)
+        framed = cv2.resize(logits, (FRAME, FRAME))
+        part = framed[: max(1, int(height * scale + 0.5)), : max(1, int(width * scale + 0.5))]
         return np.asarray(cv2.resize(part, (width, height)), np.float32)
+
+
+def _best(scores: NDArray[Any], count: int, clicks: int) -> int:
+    """Which of several masks is meant: by predicted IoU, and of SAM's the first where there are
+    several clicks, one of the others where there is one (Kirillov et al. 2023, appendix A)."""
+    if count == SAM_MASKS and clicks > 1:
+        return 0
+    if len(scores) != count:  # none are predicted
+        return 0
+    ambiguous = 1 if count == SAM_MASKS else 0
+    return ambiguous + int(scores[ambiguous:].argmax())
 
 
 def _matched(path: Path, inputs: list[str], embeddings: Sequence[str]) -> dict[str, str]:
@@ -217,12 +237,6 @@ def _matched(path: Path, inputs: list[str], embeddings: Sequence[str]) -> dict[s
             f"{', '.join(embeddings)}: are they a pair?"
         )
     return {name: name for name in others}
-
-
-def _mask(masks: NDArray[Any], best: int) -> NDArray[np.float32]:
-    if masks.ndim != 4 or masks.shape[0] != 1 or not masks.shape[1]:
-        raise ModelError(f"the decoder answers masks of shape {masks.shape}, not (1, M, h, w)")
-    return np.asarray(masks[0, min(best, masks.shape[1] - 1)], np.float32)
 
 
 def _dtype(kind: str) -> Any:

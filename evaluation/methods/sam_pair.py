@@ -4,8 +4,7 @@ them: MobileSAM, EfficientViT-SAM and the like. Two ONNX files that the user giv
 The encoder sees the photo once, its longer side scaled to the input's; the decoder is asked at
 every click, with all clicks so far and its own last mask. What is exported differs, so it is read
 from the graphs: the order of the axes, the size, whether pixels are normalised inside, which of the
-decoder's inputs and outputs there are. Of several masks the one is taken whose predicted IoU is
-highest.
+decoder's inputs and outputs there are. Of several masks one is taken, as SAM does it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -71,10 +72,23 @@ def encoder(path: Path, layout: str, inside: bool, output: str = "image_embeddin
     return save(path, nodes, {"photo": (F, shape)}, {output: (1, 1, LOW, LOW)}, constants)
 
 
-def decoder(path: Path, at_photo_size: bool = True, several: bool = False) -> Path:
+def decoder(
+    path: Path,
+    scores: Sequence[float] = (0.9,),
+    right: int = 0,
+    low: bool = True,
+    at_photo_size: bool = True,
+    frozen: bool = False,
+) -> Path:
     """Foreground: bright cells within `REACH` of a foreground click, and those of the mask that was
-    fed back. Logits are 100 there, -100 elsewhere; with `several`, the right mask is the second of
-    three and its predicted IoU the highest."""
+    fed back. Logits are 100 there, -100 elsewhere.
+
+    Args:
+        scores: predicted IoU of each mask.
+        right: which of them is the right one; the others are its opposite.
+        low, at_photo_size: which masks it gives.
+        frozen: those at the photo's size are always cut as photos of 3:2 have to be.
+    """
     axis = (np.arange(LOW) + 0.5) * SIDE / LOW
     grid = np.stack(np.meshgrid(axis, axis), -1).reshape(1, LOW * LOW, 1, 2).astype(np.float32)
     red = np.float32((BRIGHT - MEAN[0]) / STD[0])
@@ -92,7 +106,7 @@ def decoder(path: Path, at_photo_size: bool = True, several: bool = False) -> Pa
         "minus": np.array(-100.0, np.float32),
         "plane": np.array([1, 1, LOW, LOW], np.int64),
         "batch": np.array([1, 1], np.int64),
-        "scores": np.array([[0.1, 0.9, 0.2]] if several else [[0.9]], np.float32),
+        "scores": np.array([scores], np.float32),
     }
     node = helper.make_node
     nodes = [
@@ -116,14 +130,9 @@ def decoder(path: Path, at_photo_size: bool = True, several: bool = False) -> Pa
         node("Where", ["object", "hundred", "minus"], ["right"]),
         node("Identity", ["scores"], ["iou_predictions"]),
     ]
-    count = 3 if several else 1
-    if several:
-        nodes += [
-            node("Neg", ["right"], ["wrong"]),
-            node("Concat", ["wrong", "right", "wrong"], ["low_res_masks"], axis=1),
-        ]
-    else:
-        nodes.append(node("Identity", ["right"], ["low_res_masks"]))
+    count = len(scores)
+    masks = ["right" if i == right else "wrong" for i in range(count)]
+    nodes += [node("Neg", ["right"], ["wrong"]), node("Concat", masks, ["low_res_masks"], axis=1)]
     inputs: dict[str, tuple[int, Sequence[object]]] = {
         "image_embeddings": (F, (1, 1, LOW, LOW)),
         "point_coords": (F, (1, "N", 2)),
@@ -131,13 +140,12 @@ def decoder(path: Path, at_photo_size: bool = True, several: bool = False) -> Pa
         "mask_input": (F, (1, 1, LOW, LOW)),
         "has_mask_input": (F, (1,)),
     }
-    outputs: dict[str, Sequence[object]] = {
-        "iou_predictions": (1, count),
-        "low_res_masks": (1, count, LOW, LOW),
-    }
+    outputs: dict[str, Sequence[object]] = {"iou_predictions": (1, count)}
+    if low:
+        outputs["low_res_masks"] = (1, count, LOW, LOW)
     if at_photo_size:
         # As SAM's own: enlarged to the frame, cut to the photo's part of it, resized to the photo.
-        nodes += _to_photo_size(count)
+        nodes += _to_photo_size("frozen" if frozen else "ends")
         constants |= {
             "frame": np.array([1, count, SIDE, SIDE], np.int64),
             "side": np.array(SIDE, np.float32),
@@ -145,13 +153,14 @@ def decoder(path: Path, at_photo_size: bool = True, several: bool = False) -> Pa
             "axes": np.array([2, 3], np.int64),
             "lead": np.array([1, count], np.int64),
             "half": np.array(0.5, np.float32),
+            "frozen": np.array([round(SIDE * 2 / 3), SIDE], np.int64),
         }
         inputs["orig_im_size"] = (F, (2,))
         outputs["masks"] = (1, count, "H", "W")
     return save(path, nodes, inputs, outputs, constants)
 
 
-def _to_photo_size(count: int) -> list[onnx.NodeProto]:
+def _to_photo_size(ends: str) -> list[onnx.NodeProto]:
     node = helper.make_node
     linear = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     return [
@@ -162,7 +171,7 @@ def _to_photo_size(count: int) -> list[onnx.NodeProto]:
         node("Add", ["scaled", "half"], ["rounding"]),
         node("Floor", ["rounding"], ["whole"]),
         node("Cast", ["whole"], ["ends"], to=I),
-        node("Slice", ["framed", "zeros", "ends", "axes"], ["cut"]),
+        node("Slice", ["framed", "zeros", ends, "axes"], ["cut"]),
         node("Cast", ["orig_im_size"], ["photo"], to=I),
         node("Concat", ["lead", "photo"], ["final"], axis=0),
         node("Resize", ["cut", "", "", "final"], ["masks"], **linear),
@@ -193,7 +202,7 @@ Pair = Callable[..., SamPair]
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
-    def make(layout: str = "NCHW", inside: bool = False, **options: bool) -> SamPair:
+    def make(layout: str = "NCHW", inside: bool = False, **options: Any) -> SamPair:
         return SamPair(
             encoder(tmp_path / "encoder.onnx", layout, inside),
             decoder(tmp_path / "decoder.onnx", **options),
@@ -214,13 +223,48 @@ def test_a_click_takes_the_square(
 
 
 @pytest.mark.parametrize(
-    "options", [{"several": True}, {"at_photo_size": False}], ids=["several", "low resolution"]
+    "options",
+    [
+        {"scores": (0.1, 0.9, 0.2), "right": 1},
+        {"at_photo_size": False},
+        {"low": False},
+        {"scores": (0.1, 0.9, 0.2), "right": 1, "low": False},
+    ],
+    ids=["several", "low resolution", "photo's size", "several of the photo's size"],
 )
 def test_other_ways_to_answer(
-    pair: Pair, photo: NDArray[np.uint8], options: dict[str, bool]
+    pair: Pair, photo: NDArray[np.uint8], options: dict[str, Any]
 ) -> None:
     mask = pair(**options).open(photo).click(56, 56)
     np.testing.assert_array_equal(mask, expected(photo, (56, 56)))
+
+
+def test_of_sams_four_masks_one_of_the_last_three_is_for_one_click(
+    pair: Pair, photo: NDArray[np.uint8]
+) -> None:
+    """As `select_masks` of Segment Anything's exported decoder does it."""
+    session = pair(scores=(0.95, 0.1, 0.9, 0.2), right=2).open(photo)
+    np.testing.assert_array_equal(session.click(56, 56), expected(photo, (56, 56)))
+
+
+def test_of_sams_four_masks_the_first_is_for_several_clicks(
+    pair: Pair, photo: NDArray[np.uint8]
+) -> None:
+    session = pair(scores=(0.0, 0.1, 0.9, 0.2), right=0).open(photo)
+    first = session.click(56, 56)
+    assert not first[60, 60] and first[100, 100], "the opposite of the right one"
+    assert session.click(184, 136).all(), "with the square, all that was fed back"
+
+
+def test_masks_that_are_cut_for_another_shape_of_photo_are_not_taken(
+    pair: Pair, photo: NDArray[np.uint8]
+) -> None:
+    """The decoder that segment_anything 1.0 exports: facebookresearch/segment-anything, issue 56.
+    MobileSAM so exported reached 0.59 of mean IoU where it has 0.96 of it."""
+    mask = pair(frozen=True).open(photo).click(184, 136)
+    np.testing.assert_array_equal(mask, expected(photo, (184, 136)))
+    cut = pair(frozen=True, low=False).open(photo).click(184, 136)
+    assert np.any(cut != mask), "so it is seen to matter"
 
 
 def test_later_clicks_are_asked_with_the_last_mask(pair: Pair, photo: NDArray[np.uint8]) -> None:
