@@ -123,10 +123,12 @@ def draw_all(
     results: Mapping[str, MethodResult],
     title: str,
     cases: bool,
+    photos: bool,
     progress: Progress,
 ) -> None:
     """Draws `OUT/iou-over-clicks.png` and `OUT/methods.png`, and for each method its curve and,
-    where `cases` is set, its worst, middle and best cases. Trimaps have neither.
+    where `cases` is set, its worst, middle and best cases. Trimaps have neither. Without `photos`
+    masks are drawn on plain ground.
 
     Raises:
         OutputError: a picture cannot be written.
@@ -139,7 +141,7 @@ def draw_all(
     plot_methods(out / "iou-over-clicks.png", measured, title)
     by_instance = {n: {m.instance: m for m in some} for n, some in measured.items()}
     methods = {name: candidate.open for name, candidate in job.candidates.items()}
-    draw_methods(out / "methods.png", methods, dataset, by_instance, title, progress)
+    draw_methods(out / "methods.png", methods, dataset, by_instance, title, photos, progress)
     with progress.task("drawing", len(measured)) as advance:
         for name, measurements in measured.items():
             of_method = f"{name}, {title}"
@@ -147,7 +149,8 @@ def draw_all(
             if cases:
                 chosen = choose_cases(measurements)
                 method = job.candidates[name].open()
-                draw_cases(out / f"{name}-cases.png", method, dataset, chosen, of_method, progress)
+                path = out / f"{name}-cases.png"
+                draw_cases(path, method, dataset, chosen, of_method, photos, progress)
             advance(name)
 
 

@@ -21,6 +21,7 @@ from ioebss.evaluation.options import (
     add_jobs,
     add_methods,
     add_out,
+    add_pictures,
     candidates_of,
     check_pictures,
     check_positive,
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="val", help="list to measure on (%(default)s)")
     add_methods(parser)
     add_out(parser)
+    add_pictures(parser)
     add_jobs(parser)
     parser.add_argument(
         "--side", type=int, metavar="PIXELS", help="scale larger photos down to this longer side"
@@ -113,7 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{name}: {_described(result.setup['model'])}\n\n{format_summary(result.summary)}\n")
         if arguments.record:
             record(named[name].files[0], result.setup, result.summary)
-    draw_all(arguments.out, job, results, title, True, progress)
+    draw_all(arguments.out, job, results, title, True, arguments.photos, progress)
 
 
 def _described(model: dict[str, Any]) -> str:

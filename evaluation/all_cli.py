@@ -26,6 +26,7 @@ from ioebss.evaluation.options import (
     add_jobs,
     add_methods,
     add_out,
+    add_pictures,
     candidates_of,
     check_pictures,
     check_positive,
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default_threads = "1 for accuracy, as each engine chooses for speed"
     add_methods(parser, "ioebss,ioebss-int8,classical", default_threads)
     add_out(parser)
+    add_pictures(parser)
     add_jobs(parser)
     parser.add_argument(
         "--quick", action="store_true", help="20 photographs, few repetitions: minutes"
@@ -99,6 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
         candidates,
         extent,
         arguments.jobs,
+        arguments.photos,
         typed(),
         progress,
     )

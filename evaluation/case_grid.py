@@ -30,6 +30,7 @@ EACH = 3  # cases of each kind
 TOLERANCE = 0.001  # between the IoU that was measured and that of the mask made again
 CELL = 400  # longer side of a drawn photo, in pixels
 OPACITY = 0.5  # of a mask
+GROUND = 48  # level of the plain ground: dark, so that the truth's outline is seen
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def draw_cases(
     dataset: SceneDataset,
     cases: Sequence[Case],
     title: str,
+    photos: bool,
     progress: Progress,
 ) -> None:
     """Draws a row per case: the photo with all shown clicks and the outline of the truth, then the
@@ -72,6 +74,7 @@ def draw_cases(
 
     Args:
         path: the picture to write, e.g. a PNG.
+        photos: whether the photographs are shown, or masks on plain ground.
         progress: is told where masks are not those that were measured.
 
     Raises:
@@ -87,7 +90,7 @@ def draw_cases(
     grid = figure.subplots(len(cases), columns, squeeze=False)
     ious: list[tuple[float, float]] = []
     for row, case in zip(grid, cases, strict=True):
-        panels = _panels(method, dataset, case, shown, ious)
+        panels = _panels(method, dataset, case, shown, photos, ious)
         for axes, (picture, caption) in zip(row, panels, strict=True):
             axes.imshow(picture)
             axes.set_title(caption, fontsize=8)
@@ -136,6 +139,11 @@ def paint(
     return picture
 
 
+def ground_of(image: NDArray[np.uint8], photos: bool) -> NDArray[np.uint8]:
+    """What masks are painted on: the photo, uint8 (H, W, 3), or plain ground of its size."""
+    return image if photos else np.full_like(image, GROUND)
+
+
 def masks_along(
     method: Method, image: NDArray[np.uint8], clicks: Sequence[Click]
 ) -> list[NDArray[np.bool_]]:
@@ -149,6 +157,7 @@ def _panels(
     dataset: SceneDataset,
     case: Case,
     shown: Sequence[int],
+    photos: bool,
     ious: list[tuple[float, float]],
 ) -> list[tuple[NDArray[np.uint8], str]]:
     """The pictures of a row and what stands above them; adds to `ious`, see `say_differences`."""
@@ -157,13 +166,14 @@ def _panels(
     truth, valid = masks_of(scene, instance.label)
     clicks = course.clicks[: shown[-1]]
     caption = f"{case.kind}: {instance.scene} #{instance.label}"
-    panels = [(paint(scene.image, truth, None, clicks), caption)]
+    ground = ground_of(scene.image, photos)
+    panels = [(paint(ground, truth, None, clicks), caption)]
     masks = masks_along(method, scene.image, clicks)
     for k in shown:
         mask = masks[min(k, len(masks)) - 1]  # fewer clicks were made where the mask was perfect
         ious.append((course.ious[k - 1], iou(mask, truth, valid)))
         caption = f"{k} click{'s' * (k > 1)}: IoU {ious[-1][1]:.3f}"
-        panels.append((paint(scene.image, truth, mask, clicks[:k]), caption))
+        panels.append((paint(ground, truth, mask, clicks[:k]), caption))
     return panels
 
 

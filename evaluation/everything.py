@@ -75,6 +75,7 @@ class Accuracies:
         candidates: what is measured.
         extent: how much.
         jobs: processes.
+        photos: whether pictures show the photographs.
         provenance: of the run.
     """
 
@@ -83,6 +84,7 @@ class Accuracies:
     candidates: Sequence[Candidate]
     extent: Extent
     jobs: int
+    photos: bool
     provenance: dict[str, Any]
     progress: Progress
 
@@ -126,7 +128,7 @@ class Accuracies:
             folder, job, instances, self.jobs, self.provenance, self.progress
         )
         text = write_tables(folder, results, f"{split}, {kind}")
-        draw_all(folder, job, results, name, self.extent.cases, self.progress)
+        draw_all(folder, job, results, name, self.extent.cases, self.photos, self.progress)
         pictures = [p for p in ("iou-over-clicks.png", "methods.png") if (folder / p).is_file()]
         return text + "".join(f"\n![{name}]({name}/{picture})\n" for picture in pictures)
 

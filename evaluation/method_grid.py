@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ioebss.atomic import write_atomically
-from ioebss.evaluation.case_grid import masks_along, paint, say_differences
+from ioebss.evaluation.case_grid import ground_of, masks_along, paint, say_differences
 from ioebss.evaluation.instances import Instance, evenly_spread, scene_of
 from ioebss.evaluation.protocol import Measurement, Method, masks_of
 from ioebss.overlap import iou
@@ -25,6 +25,7 @@ def draw_methods(
     dataset: SceneDataset,
     measured: Mapping[str, Mapping[Instance, Measurement]],
     title: str,
+    photos: bool,
     progress: Progress,
 ) -> None:
     """Draws masks after `CLICKS` clicks, or all if fewer were allowed, on evenly spread objects.
@@ -34,6 +35,7 @@ def draw_methods(
         path: the picture to write, e.g. a PNG.
         methods: what opens each.
         measured: by method, the same objects for all, with their clicks.
+        photos: whether the photographs are shown, or masks on plain ground.
         progress: is told where masks are not those that were measured.
 
     Raises:
@@ -57,7 +59,8 @@ def draw_methods(
         axes.set_axis_off()
     scenes = [scene_of(dataset, [instance]) for instance in instances]
     for row, (instance, scene) in enumerate(zip(instances, scenes, strict=True)):
-        grid[row][0].imshow(paint(scene.image, masks_of(scene, instance.label)[0], None, []))
+        ground = ground_of(scene.image, photos)
+        grid[row][0].imshow(paint(ground, masks_of(scene, instance.label)[0], None, []))
         grid[row][0].set_title(f"{instance.scene} #{instance.label}", fontsize=7)
     ious: list[tuple[float, float]] = []
     for column, (name, open_method) in enumerate(methods.items(), 1):
@@ -67,7 +70,8 @@ def draw_methods(
             clicks = course.clicks[:shown]
             mask = masks_along(method, scene.image, clicks)[-1]
             truth, valid = masks_of(scene, instance.label)
-            grid[row][column].imshow(paint(scene.image, truth, mask, clicks))
+            ground = ground_of(scene.image, photos)
+            grid[row][column].imshow(paint(ground, truth, mask, clicks))
             ious.append((course.ious[len(clicks) - 1], iou(mask, truth, valid)))
             grid[row][column].set_title(f"{name}: IoU {ious[-1][1]:.2f}", fontsize=7)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=100))

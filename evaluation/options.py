@@ -67,6 +67,16 @@ def add_methods(
     )
 
 
+def add_pictures(parser: argparse.ArgumentParser) -> None:
+    """`--no-photos`."""
+    parser.add_argument(
+        "--no-photos",
+        dest="photos",
+        action="store_false",
+        help="draw masks on plain ground: pictures of photographs that may not be passed on",
+    )
+
+
 def add_jobs(parser: argparse.ArgumentParser) -> None:
     """`--jobs`."""
     parser.add_argument(

@@ -9,6 +9,7 @@ from ioebss.clicks import Click
 from ioebss.drawing import CLICK_COLOURS, MASK_COLOUR, REFERENCE_COLOUR
 from ioebss.evaluation.case_grid import (
     CELL,
+    GROUND,
     choose_cases,
     draw_cases,
     paint,
@@ -92,10 +93,10 @@ def test_pictures_give_the_iou_of_the_masks_they_show(
     measured = Measurement(instance, course)
     method, progress = scripted([HALF]), Progress(terminal=False)
     cases = choose_cases([measured])
-    draw_cases(tmp_path / "cases.png", method, scenes(1), cases, "title", progress)
+    draw_cases(tmp_path / "cases.png", method, scenes(1), cases, "title", True, progress)
     grid = {"half": {instance: measured}}
     opened = {"half": lambda: method}
-    draw_methods(tmp_path / "methods.png", opened, scenes(1), grid, "title", progress)
+    draw_methods(tmp_path / "methods.png", opened, scenes(1), grid, "title", True, progress)
     assert [text.partition("IoU ")[2] for text in captions if "IoU" in text] == [
         *["0.500"] * 3,
         "0.50",
@@ -105,6 +106,31 @@ def test_pictures_give_the_iou_of_the_masks_they_show(
     if differs:
         assert "cases.png: 3 of 3 masks" in said[0] and "by up to 0.300" in said[0]
         assert "methods.png: 1 of 1 masks" in said[1]
+
+
+@pytest.mark.parametrize("photos", [True, False])
+def test_photographs_that_may_not_be_passed_on_are_left_out(
+    scenes, scripted, tmp_path, monkeypatch, photos
+) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.axes import Axes
+
+    shown: list[np.ndarray] = []
+    monkeypatch.setattr(Axes, "imshow", lambda self, picture: shown.append(picture))
+    course = Course((Click(10, 10),) * 5, (0.5,) * 5, (1.0,) * 5, (0.5,) * 5, (1.0,) * 5)
+    instance = Instance(0, "scene0", 1, 576)
+    measured = Measurement(instance, course)
+    method, quiet = scripted([HALF]), Progress(terminal=False)
+    cases = choose_cases([measured])
+    draw_cases(tmp_path / "cases.png", method, scenes(1), cases, "title", photos, quiet)
+    grid, opened = {"half": {instance: measured}}, {"half": lambda: method}
+    draw_methods(tmp_path / "methods.png", opened, scenes(1), grid, "title", photos, quiet)
+    assert len(shown) == 4 + 2
+    for picture in shown:
+        free = picture[len(picture) // 2 :]  # below the object, its mask and its clicks
+        assert (free == GROUND).all() == (not photos)
+    masked = [tuple(picture[40, 100]) for picture in (*shown[1:4], shown[5])]
+    assert len(set(masked)) == 1 and masked[0] != (GROUND,) * 3, "masks are drawn all the same"
 
 
 def test_the_methods_are_shown_after_as_many_clicks_as_were_made(
@@ -122,7 +148,7 @@ def test_the_methods_are_shown_after_as_many_clicks_as_were_made(
         grid = {"half": {instance: Measurement(instance, course)}}
         opened = {"half": lambda: scripted([HALF])}
         quiet = Progress(quiet=True)
-        draw_methods(tmp_path / "methods.png", opened, scenes(1), grid, "title", quiet)
+        draw_methods(tmp_path / "methods.png", opened, scenes(1), grid, "title", True, quiet)
     ends = [title.splitlines()[0] for title in titles]
     assert ends == ["title: after 1 click", "title: after 3 clicks", "title: after 5 clicks"]
 
