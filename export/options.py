@@ -9,7 +9,8 @@ from pathlib import Path
 from ioebss.export.proof_cli import OF_PROOFS, add_proof_options
 from ioebss.windows import Zoom
 
-_ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in asdict(Zoom()).items())
+_ZOOM = asdict(Zoom())
+_ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in _ZOOM.items() if value is not None)
 # Options that only mean something together with another one; the command refuses them without it.
 OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
 OF_LOWER_PRECISION = ("keep_fp32",)
@@ -70,7 +71,7 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         type=_zoom,
         nargs="*",
         metavar="KEY=VALUE",
-        help="have the runtime zoom in on the object; margin, keep, min_side, first, detail as in "
+        help="have the runtime zoom in on the object; margin, keep and the others as in "
         f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}); without --zoom it looks at the whole photo",
     )
     group.add_argument(
@@ -206,7 +207,7 @@ def _at_least_one(text: str) -> int:
 def _zoom(text: str) -> tuple[str, float]:
     key, _, value = text.partition("=")
     try:
-        return key, type(asdict(Zoom())[key])(value)
+        return key, int(value) if type(_ZOOM[key]) is int else float(value)
     except (KeyError, ValueError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is none of the settings such as {_ZOOM_DEFAULTS}"

@@ -12,6 +12,7 @@ import numpy as np
 from ioebss.clicks import Click
 from ioebss.details import detail_window, with_detail
 from ioebss.eye import Eye, Last, Prediction, Start
+from ioebss.islands import without_islands
 from ioebss.windows import Window, Zoom, around, extent_of, widened
 
 MUCH_LARGER = 1.5  # a window is not kept when its area is so many times that of a new one
@@ -30,7 +31,7 @@ class Predictor:
         self._eye, self._zoom = eye, zoom
         self._whole = Window(0, 0, self.width, self.height)
 
-    def predict(self, clicks: Sequence[Click], last: Last) -> Prediction:
+    def predict(self, clicks: Sequence[Click], last: Last, given: bool = False) -> Prediction:
         """The next prediction.
 
         Without a last one the whole photo is looked at; then, if the object turns out to be small,
@@ -40,6 +41,7 @@ class Predictor:
         Args:
             clicks: all of them, in photo pixels, the newest at the end; at least one.
             last: what is known from before the newest click.
+            given: it all began with a mask that was given: no part of it is an island.
 
         Raises:
             BackendError: the engine failed.
@@ -50,13 +52,21 @@ class Predictor:
         if last is not None:
             answer = self._eye.look(self._next_window(zoom, clicks, last), clicks, last)
             few = isinstance(last, Prediction) and len(clicks) <= zoom.detail_after
-            return answer if few or not zoom.detail else self._detailed(zoom, clicks, answer)
-        coarse = self._eye.look(self._whole, clicks, None)
+            if zoom.detail and not few:
+                answer = self._detailed(zoom, clicks, answer)
+            return answer if given else self._cleared(zoom, clicks, answer)
+        coarse = self._cleared(zoom, clicks, self._eye.look(self._whole, clicks, None))
         window = self._window(zoom, self._extent(clicks, coarse))
         if window.area >= zoom.first * self._whole.area:
             return coarse
-        fine = self._eye.look(window, clicks, coarse)
+        fine = self._cleared(zoom, clicks, self._eye.look(window, clicks, coarse))
         return replace(fine, network=coarse.network + fine.network)
+
+    def _cleared(self, zoom: Zoom, clicks: Sequence[Click], answer: Prediction) -> Prediction:
+        """The answer without islands."""
+        if zoom.islands is None:
+            return answer
+        return without_islands(answer, clicks, zoom.islands)
 
     def _detailed(self, zoom: Zoom, clicks: Sequence[Click], answer: Prediction) -> Prediction:
         """The answer with the surroundings of the newest click looked at once more."""

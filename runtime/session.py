@@ -125,7 +125,7 @@ class Session:
         if len(self._steps) >= MAX_CLICKS:
             raise ClickError(f"{MAX_CLICKS} clicks are set already; reset, or start from the mask")
         started = time.perf_counter()
-        prediction = self._predictor.predict((*self.clicks, click), self._last)
+        prediction = self._predictor.predict((*self.clicks, click), self._last, self.started)
         predicted = time.perf_counter()
         step = _Step(click, prediction)
         mask = self._mask_after([*self._steps, step])
@@ -206,7 +206,8 @@ class Session:
             self._check_start(mask)
         if not valid or (mask is None and all(c.label != FOREGROUND for c in valid)):
             raise ClickError("no foreground click: click on the object at least once (label 1)")
-        prediction = self._predictor.predict(valid, None if mask is None else Start(mask))
+        start = None if mask is None else Start(mask)
+        prediction = self._predictor.predict(valid, start, start is not None)
         return self._mask_of(prediction, valid)
 
     def predict_trimap(self, trimap: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -83,6 +83,8 @@ class Zoom:
             is looked at once more: later clicks correct details; 0 to 1, 0 never.
         detail_after: clicks after which that begins, from 0. Where a session starts from a mask, it
             is done from the first click on.
+        islands: gap over the root of the mask's area: parts of it that hang together with no
+            foreground click, over smaller gaps either, are taken away. 0 to 10; None leaves all.
 
     Raises:
         UsageError: a value is out of range.
@@ -94,6 +96,7 @@ class Zoom:
     first: float = 1.0
     detail: float = 0.0
     detail_after: int = 3
+    islands: float | None = None
 
     def __post_init__(self) -> None:
         for key in ("min_side", "detail_after"):
@@ -106,8 +109,11 @@ class Zoom:
             ("first", 0, 1),
             ("detail", 0, 1),
             ("detail_after", 0, MAX_CLICKS),
+            ("islands", 0, 10),
         ):
             value = getattr(self, key)
+            if key == "islands" and value is None:
+                continue
             if type(value) not in (int, float) or not low <= value <= high:
                 raise UsageError(f"zoom {key} = {value!r}; it must be {low} to {high}")
 

@@ -121,6 +121,19 @@ def test_options(
             clicked(Pair(segmenter.open(photo), model.session(photo)), rng)
 
 
+KINDS: dict[str, dict[str, Any]] = {
+    "five": {"channels": 5},
+    "six": {},
+    "zooming": {"zoom": Zoom(1.4, 1.15, 8, 0.7), "size_multiple": 4},
+    "zooming too": {"zoom": Zoom(2, 1, 30, 1.0), "recommended_sizes": (64,)},
+    "detailed": {"zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1), "recommended_sizes": (64,)},
+    "without islands": {"zoom": Zoom(1.4, 1.15, 8, 0.7, islands=0.05)},
+    "detailed, without islands": {
+        "zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1, islands=0.0),
+        "recommended_sizes": (64,),
+    },
+    "fixed": {"side": 64},
+}
 STEPS = ("click", "click", "click", "undo", "redo", "reset", "start", "predict")
 
 
@@ -158,7 +171,7 @@ def sessions(draw: st.DrawFn) -> tuple[Photo, list[tuple[Any, ...]]]:
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["five", "six", "zooming", "zooming too", "detailed", "fixed"]), sessions())
+@given(st.sampled_from(sorted(KINDS)), sessions())
 def test_any_session(
     library: Library,
     models: Callable[[str], tuple[Segmenter, Any]],
@@ -180,18 +193,10 @@ def models(
 ) -> Callable[[str], tuple[Segmenter, Any]]:
     """Loaded in both languages, once each."""
     loaded: dict[str, tuple[Segmenter, Any]] = {}
-    kinds: dict[str, dict[str, Any]] = {
-        "five": {"channels": 5},
-        "six": {},
-        "zooming": {"zoom": Zoom(1.4, 1.15, 8, 0.7), "size_multiple": 4},
-        "zooming too": {"zoom": Zoom(2, 1, 30, 1.0), "recommended_sizes": (64,)},
-        "detailed": {"zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1), "recommended_sizes": (64,)},
-        "fixed": {"side": 64},
-    }
 
     def load(kind: str) -> tuple[Segmenter, Any]:
         if kind not in loaded:
-            path = make_model(**kinds[kind])
+            path = make_model(**KINDS[kind])
             loaded[kind] = (
                 Segmenter(path, precision="exact", threads=1),
                 library.open(path, threads=1),

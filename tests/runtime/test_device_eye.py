@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,10 @@ from .host_driver import HostBackend, HostDriver
 MakeModel = Callable[..., Path]
 PHOTO = np.random.default_rng(5).integers(0, 256, (133, 201, 3), np.uint8)
 ZOOM = Zoom(1.5, 1.1, 30, 0.6)
+ZOOMS = (
+    *(None, ZOOM, Zoom(1.6, 1.01, 12, 1.0), Zoom(1.5, 1.1, 8, 0.6, 0.4, 1)),
+    *(replace(ZOOM, islands=0.05), Zoom(1.5, 1.1, 8, 0.6, 0.4, 1, 0.0)),
+)
 
 FRACTION = st.floats(0, 1, exclude_max=True)
 ACTIONS = st.lists(
@@ -100,7 +105,7 @@ def play(backend: HostBackend, photo: np.ndarray, actions: list[tuple], **option
 @given(
     ACTIONS,
     st.sampled_from([5, 6]),
-    st.sampled_from([None, ZOOM, Zoom(1.6, 1.01, 12, 1.0), Zoom(1.5, 1.1, 8, 0.6, 0.4, 1)]),
+    st.sampled_from(ZOOMS),
     st.sampled_from([32, 64, 96]),
     st.tuples(st.integers(1, 150), st.integers(1, 150)),
     st.booleans(),

@@ -40,7 +40,8 @@ bool is_zoom(const Json &value) {
            is_number(value["keep"], 1, value["margin"].get<double>()) &&
            is_whole(value["min_side"], 1, 4096) && is_number(value["first"], 0, 1) &&
            is_number(value.value("detail", Json(0)), 0, 1) &&
-           is_whole(value.value("detail_after", Json(0)), 0, IOEBSS_MAX_CLICKS);
+           is_whole(value.value("detail_after", Json(0)), 0, IOEBSS_MAX_CLICKS) &&
+           (value.value("islands", Json()).is_null() || is_number(value["islands"], 0, 10));
 }
 
 bool is_precision(const Json &value) {
@@ -72,7 +73,7 @@ constexpr std::array kRules{
          "discs: libioebss draws no others, the Python package does"},
     Rule{"zoom", false, is_zoom,
          "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1), and "
-         "optionally detail (0 to 1), detail_after (a whole number)"},
+         "optionally detail (0 to 1), detail_after (a whole number), islands (null, or 0 to 10)"},
     Rule{"training", false, [](const Json &v) { return v.is_object(); }, "an object"},
     Rule{"metrics", false, are_objects, "a list"},
     Rule{"licence", false, is_text, "a text"},
@@ -105,6 +106,9 @@ Manifest manifest_of(const Json &table) {
                              zoom["min_side"].get<std::int64_t>(), zoom["first"].get<double>()};
         manifest.zoom->detail = zoom.value("detail", manifest.zoom->detail);
         manifest.zoom->detail_after = zoom.value("detail_after", manifest.zoom->detail_after);
+        if (const Json islands = zoom.value("islands", Json()); !islands.is_null()) {
+            manifest.zoom->islands = islands.get<double>();
+        }
     }
     return manifest;
 }

@@ -6,6 +6,7 @@
 
 #include "arithmetic.h"
 #include "details.h"
+#include "islands.h"
 
 namespace ioebss::core {
 namespace {
@@ -48,41 +49,50 @@ std::optional<std::pair<Range, Range>> bounds(std::int64_t height, std::int64_t 
 Predictor::Predictor(std::unique_ptr<Eye> eye, const std::optional<Zoom> &zoom)
     : eye_(std::move(eye)), zoom_(zoom), whole_{0, 0, eye_->width(), eye_->height()} {}
 
-Prediction Predictor::predict(const Clicks &clicks, const Last &last) {
+Prediction Predictor::predict(const Clicks &clicks, const Last &last, bool given) {
     if (!zoom_) {
         return eye_->look(whole_, clicks, last);
     }
     if (!last.nothing()) {
-        Prediction answer = eye_->look(next_window(clicks, last), clicks, last);
-        const bool few = last.prediction != nullptr &&
-                         static_cast<std::int64_t>(clicks.size()) <= zoom_->detail_after;
-        if (few || zoom_->detail == 0) {
-            return answer;
-        }
-        return detailed(clicks, std::move(answer));
+        return later(clicks, last, given);
     }
-    Prediction coarse = eye_->look(whole_, clicks, {});
+    Prediction coarse = cleared(clicks, eye_->look(whole_, clicks, {}), false);
     const Window window = new_window(extent(clicks, {&coarse, nullptr}));
     if (static_cast<double>(window.area()) >= zoom_->first * static_cast<double>(whole_.area())) {
         return coarse;
     }
-    Prediction fine = eye_->look(window, clicks, {&coarse, nullptr});
+    Prediction fine = cleared(clicks, eye_->look(window, clicks, {&coarse, nullptr}), false);
     fine.network += coarse.network;
     return fine;
 }
 
-// The answer with the surroundings of the newest click looked at once more.
-Prediction Predictor::detailed(const Clicks &clicks, Prediction answer) {
+// The object, and after some clicks the surroundings of the newest once more.
+Prediction Predictor::later(const Clicks &clicks, const Last &last, bool given) {
+    Prediction answer = eye_->look(next_window(clicks, last), clicks, last);
+    const bool few = last.prediction != nullptr &&
+                     static_cast<std::int64_t>(clicks.size()) <= zoom_->detail_after;
+    if (few || zoom_->detail == 0) {
+        return cleared(clicks, std::move(answer), given);
+    }
     const std::optional<Window> window =
         detail_window(*zoom_, clicks.back(), answer.asked, height(), width());
     if (!window) {
-        return answer;
+        return cleared(clicks, std::move(answer), given);
     }
     Clicks seen;
     std::copy_if(clicks.begin(), clicks.end(), std::back_inserter(seen),
                  [&window](const Click &click) { return window->shows(click); });
+    // It lives until all is done: an eye on a GPU takes new logits in its place for its own.
     const Prediction detail = eye_->look(*window, seen, {&answer, nullptr});
-    return with_detail(answer, detail, clicks, height(), width());
+    return cleared(clicks, with_detail(answer, detail, clicks, height(), width()), given);
+}
+
+// The answer without islands.
+Prediction Predictor::cleared(const Clicks &clicks, Prediction answer, bool given) const {
+    if (given || !zoom_->islands) {
+        return answer;
+    }
+    return without_islands(std::move(answer), clicks, *zoom_->islands);
 }
 
 // -- where to look

@@ -24,8 +24,9 @@ class Predictor {
     // small, the object once more. With one, the object alone, and after some clicks the
     // surroundings of the newest once more.
     //   clicks: all of them, in photo pixels; at least one.
+    //   given: it all began with a mask that was given: no part of it is an island.
     // Throws a backend error if the engine fails.
-    Prediction predict(const Clicks &clicks, const Last &last);
+    Prediction predict(const Clicks &clicks, const Last &last, bool given);
 
     // Writes the mask of a prediction. Throws a backend error if the engine fails.
     void mask(const Prediction &prediction, const Rows<std::uint8_t> &rows) {
@@ -33,7 +34,8 @@ class Predictor {
     }
 
   private:
-    Prediction detailed(const Clicks &clicks, Prediction answer);
+    Prediction later(const Clicks &clicks, const Last &last, bool given);
+    Prediction cleared(const Clicks &clicks, Prediction answer, bool given) const;
     Window next_window(const Clicks &clicks, const Last &last) const;
     Window new_window(const std::optional<Window> &extent) const;
     std::optional<Window> extent(const Clicks &clicks, const Last &last) const;

@@ -69,7 +69,7 @@ void Session::click(double x, double y, std::int32_t label, const Rows<std::uint
     }
     Clicks all = clicks(steps_.size());
     all.push_back(click);
-    Step step{click, predicted(all, last)};
+    Step step{click, predicted(all, last, start_.has_value())};
     ioebss_timing timing = timing_;
     timing.network = step.prediction.network;
     timing.input = clock.milliseconds() - timing.network;
@@ -162,7 +162,8 @@ void Session::predict(const ioebss_click *clicks, std::size_t count, const ioebs
     if (valid.empty() || (!mask && !on_object)) {
         throw click_error("no foreground click: click on the object at least once (label 1)");
     }
-    const Prediction prediction = predicted(valid, {nullptr, mask ? &*mask : nullptr});
+    const Prediction prediction =
+        predicted(valid, {nullptr, mask ? &*mask : nullptr}, mask.has_value());
     write_mask(&prediction, valid, rows);
 }
 
@@ -177,10 +178,10 @@ Clicks Session::clicks(std::size_t count) const {
     return result;
 }
 
-Prediction Session::predicted(const Clicks &clicks, const Last &last) {
+Prediction Session::predicted(const Clicks &clicks, const Last &last, bool given) {
     Cancellation::Work work(cancellation_);
     try {
-        Prediction prediction = predictor_.predict(clicks, last);
+        Prediction prediction = predictor_.predict(clicks, last, given);
         work.settle();
         return prediction;
     } catch (...) {

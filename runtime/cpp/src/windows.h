@@ -39,6 +39,9 @@ struct Zoom {
     // at once more after so many clicks; 0 to 1, 0 never.
     double detail = 0;
     std::int64_t detail_after = 3;
+    // Gap over the root of the mask's area: parts of it that hang together with no foreground
+    // click, over smaller gaps either, are taken away; 0 to 10, none leaves all.
+    std::optional<double> islands = std::nullopt;
 };
 
 // The smallest window that holds all clicks; none without one.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
@@ -100,13 +101,18 @@ bool same_all_along(const Pair &pair, const ioebss_image &photo,
 
 void check_random_sessions() {
     std::mt19937 random(1);
-    const std::optional<Zoom> zooms[] = {std::nullopt, Zoom{1.5, 1.1, 30, 0.6},
-                                         Zoom{1.6, 1.01, 12, 1.0}, Zoom{1.5, 1.1, 8, 0.6, 0.4, 1}};
+    const std::optional<Zoom> zooms[] = {std::nullopt,
+                                         Zoom{1.5, 1.1, 30, 0.6},
+                                         Zoom{1.6, 1.01, 12, 1.0},
+                                         Zoom{1.5, 1.1, 8, 0.6, 0.4, 1},
+                                         Zoom{1.5, 1.1, 30, 0.6, 0, 3, 0.05},
+                                         Zoom{1.5, 1.1, 8, 0.6, 0.4, 1, 0.0}};
     const int before = stand_in::held();
     for (int i = 0; i < 120; ++i) {
         stand_in::set_capturable(random() % 2 == 0);
         const std::int64_t longest = 32 * (1 + static_cast<std::int64_t>(random() % 3));
-        const Pair pair = echo_pair(random() % 2 == 0 ? 6 : 5, longest, zooms[random() % 4]);
+        const Pair pair =
+            echo_pair(random() % 2 == 0 ? 6 : 5, longest, zooms[random() % std::size(zooms)]);
         const Noise photo(1 + static_cast<std::int32_t>(random() % 150),
                           1 + static_cast<std::int32_t>(random() % 150), i);
         CHECK(same_all_along(pair, photo.view(), random_actions(random, 12)));

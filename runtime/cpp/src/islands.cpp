@@ -1,0 +1,128 @@
+#include "islands.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "arithmetic.h"
+
+namespace ioebss::core {
+namespace {
+
+// Pixels that are set, in rows.
+class Region {
+  public:
+    Region(std::int64_t height, std::int64_t width)
+        : height_(height), width_(width), set_(static_cast<std::size_t>(height * width)) {}
+
+    std::uint8_t &at(std::int64_t x, std::int64_t y) {
+        return set_[static_cast<std::size_t>(y * width_ + x)];
+    }
+    std::uint8_t at(std::int64_t x, std::int64_t y) const {
+        return set_[static_cast<std::size_t>(y * width_ + x)];
+    }
+
+    // With all pixels that a king reaches in so many steps: those of a row and those of a column,
+    // one after the other.
+    Region grown(std::int64_t steps) const {
+        Region wide(height_, width_), result(height_, width_);
+        for (std::int64_t y = 0; y < height_; ++y) {
+            spread(
+                steps, width_, [&](auto x) { return at(x, y); },
+                [&](auto x) { wide.at(x, y) = 1; });
+        }
+        for (std::int64_t x = 0; x < width_; ++x) {
+            spread(
+                steps, height_, [&](auto y) { return wide.at(x, y); },
+                [&](auto y) { result.at(x, y) = 1; });
+        }
+        return result;
+    }
+
+    // Takes the part that a pixel belongs to, if it does to any, out of this one into another.
+    void move_part(std::int64_t x, std::int64_t y, Region &target) {
+        std::vector<std::pair<std::int64_t, std::int64_t>> moved;
+        const auto move = [&](std::int64_t to_x, std::int64_t to_y) {
+            if (at(to_x, to_y) != 0) {
+                at(to_x, to_y) = 0;
+                target.at(to_x, to_y) = 1;
+                moved.emplace_back(to_x, to_y);
+            }
+        };
+        move(x, y);
+        while (!moved.empty()) {
+            const auto [from_x, from_y] = moved.back();
+            moved.pop_back();
+            const std::int64_t right = std::min(from_x + 1, width_ - 1);
+            const std::int64_t bottom = std::min(from_y + 1, height_ - 1);
+            for (std::int64_t to_y = std::max<std::int64_t>(from_y - 1, 0); to_y <= bottom;
+                 ++to_y) {
+                for (std::int64_t to_x = std::max<std::int64_t>(from_x - 1, 0); to_x <= right;
+                     ++to_x) {
+                    move(to_x, to_y);
+                }
+            }
+        }
+    }
+
+  private:
+    // Marks the places of a line within so many steps of one that is set.
+    template <typename IsSet, typename Mark>
+    static void spread(std::int64_t steps, std::int64_t length, const IsSet &is_set,
+                       const Mark &mark) {
+        std::int64_t next = 0;  // the first that is not marked
+        for (std::int64_t i = 0; i < length; ++i) {
+            if (is_set(i) != 0) {
+                const std::int64_t end = std::min(i + steps + 1, length);
+                for (next = std::max(next, i - steps); next < end; ++next) {
+                    mark(next);
+                }
+            }
+        }
+    }
+
+    std::int64_t height_, width_;
+    std::vector<std::uint8_t> set_;
+};
+
+}  // namespace
+
+Prediction without_islands(Prediction answer, const Clicks &clicks, double gap) {
+    const Logits &logits = answer.logits;
+    const std::int64_t height = logits.height(), width = logits.width();
+    Region mask(height, width);
+    std::int64_t area = 0;
+    for (std::int64_t y = 0; y < height; ++y) {
+        for (std::int64_t x = 0; x < width; ++x) {
+            mask.at(x, y) = logits.row(y)[x] > 0 ? 1 : 0;
+            area += mask.at(x, y);
+        }
+    }
+    const auto steps = static_cast<std::int64_t>(gap * std::sqrt(static_cast<double>(area)) / 2);
+    Region others = mask.grown(std::min(steps, std::max(height, width))), kept(height, width);
+    bool any = false;
+    for (const Click &cell : to_cells(clicks, answer.window, height, width)) {
+        if (cell.label == kForeground && mask.at(cell.x, cell.y) != 0) {
+            others.move_part(cell.x, cell.y, kept);
+            any = true;
+        }
+    }
+    if (!any) {
+        return answer;
+    }
+    // Not in place: an eye on a GPU tells predictions by where their logits are.
+    Prediction result{answer.asked, answer.window, Logits(height, width, 1), answer.network};
+    bool islands = false;
+    for (std::int64_t y = 0; y < height; ++y) {
+        for (std::int64_t x = 0; x < width; ++x) {
+            const bool island = mask.at(x, y) != 0 && kept.at(x, y) == 0;
+            result.logits.row(y)[x] = island ? -arithmetic::kObeyLogit : logits.row(y)[x];
+            islands = islands || island;
+        }
+    }
+    return islands ? std::move(result) : std::move(answer);
+}
+
+}  // namespace ioebss::core

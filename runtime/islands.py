@@ -1,0 +1,51 @@
+"""Islands: parts of a mask that no click says belong to the object.
+
+A network that has learnt what an object looks like marks others of the kind, and what a click off
+the object leaves of the thing that was taken for it. A part far from those that were clicked on is
+more often that than the other half of an object that something hides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ioebss.clicks import FOREGROUND, Click
+from ioebss.eye import Prediction, to_cell
+from ioebss.obedience import LOGIT
+
+
+def without_islands(answer: Prediction, clicks: Sequence[Click], gap: float) -> Prediction:
+    """The answer without the parts of its mask that hang together with no foreground click.
+
+    Pixels hang together over their eight neighbours, and over gaps of up to `gap` times the root of
+    the mask's area. Where no part has a click on it, all stay: nothing is known of them.
+
+    Args:
+        answer: clicks are obeyed in it. It stays as it is.
+        clicks: all, in photo pixels.
+        gap: from 0.
+    """
+    mask = answer.logits > 0
+    height, width = mask.shape
+    parts = _parts(mask, int(gap * math.sqrt(np.count_nonzero(mask)) / 2))
+    cells = [to_cell(c, answer.window, height, width) for c in clicks if c.label == FOREGROUND]
+    clicked = {parts[cell.y, cell.x] for cell in cells if mask[cell.y, cell.x]}
+    islands = mask & ~np.isin(parts, list(clicked))
+    if not clicked or not islands.any():
+        return answer
+    return replace(answer, logits=np.where(islands, np.float32(-LOGIT), answer.logits))
+
+
+def _parts(mask: NDArray[np.bool_], steps: int) -> NDArray[np.int32]:
+    """A number for each part of a mask, int32 (H, W), from 1: of what it is after it has grown by
+    so many steps of a king."""
+    steps = min(steps, max(mask.shape))
+    kernel = np.ones((2 * steps + 1, 2 * steps + 1), np.uint8)
+    grown = cv2.dilate(mask.astype(np.uint8), kernel)
+    return np.asarray(cv2.connectedComponents(grown, connectivity=8)[1])
