@@ -32,6 +32,7 @@ from ioebss.export.options import (
     OF_PROVEN,
     OF_RUNS,
     add_options,
+    zoom_of,
 )
 from ioebss.export.proof_cli import (
     SPLIT,
@@ -43,7 +44,6 @@ from ioebss.export.proof_cli import (
     prove_command,
 )
 from ioebss.progress import Progress
-from ioebss.windows import Zoom
 
 if TYPE_CHECKING:
     from ioebss.export.proven import Terms
@@ -247,7 +247,7 @@ def _export_run(arguments: argparse.Namespace, output: Path, progress: Progress)
         arguments.size,
         arguments.photos,
         arguments.recommended_sizes,
-        zoom=None if arguments.zoom is None else Zoom(**dict(arguments.zoom)),
+        zoom=None if arguments.zoom is None else zoom_of(arguments.zoom),
         name=arguments.name,
         licence=arguments.licence,
         command=_command(),

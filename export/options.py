@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from ioebss.export.proof_cli import OF_PROOFS, add_proof_options
 from ioebss.windows import Zoom
 
-_ZOOM = asdict(Zoom())
-_ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in _ZOOM.items() if value is not None)
+# How new models zoom in: as the bundled one does.
+_ZOOM = asdict(Zoom(islands=0.05))
+_ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in _ZOOM.items())
+_NONE = "none"
 # Options that only mean something together with another one; the command refuses them without it.
 OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
 OF_LOWER_PRECISION = ("keep_fp32",)
@@ -72,7 +75,8 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         nargs="*",
         metavar="KEY=VALUE",
         help="have the runtime zoom in on the object; margin, keep and the others as in "
-        f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}); without --zoom it looks at the whole photo",
+        f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}, or islands={_NONE}); without --zoom it looks at "
+        "the whole photo",
     )
     group.add_argument(
         "--photos", type=Path, metavar="DIR", help="photos for the proof (the bundled samples)"
@@ -204,9 +208,20 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def _zoom(text: str) -> tuple[str, float]:
+def zoom_of(settings: Iterable[tuple[str, float | None]]) -> Zoom:
+    """What `--zoom` says, with the defaults of new models for the rest.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+    return Zoom(**(_ZOOM | dict(settings)))
+
+
+def _zoom(text: str) -> tuple[str, float | None]:
     key, _, value = text.partition("=")
     try:
+        if (key, value) == ("islands", _NONE):
+            return key, None
         return key, int(value) if type(_ZOOM[key]) is int else float(value)
     except (KeyError, ValueError):
         raise argparse.ArgumentTypeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from ioebss.errors import DataError, ModelError, OutputError, ProofError, UsageE
 from ioebss.export import export as export_module
 from ioebss.export.export import export_model
 from ioebss.export.graph import DeployedModel
+from ioebss.export.options import add_options, zoom_of
 from ioebss.export.verify import Thresholds, photos_in, verify
 from ioebss.export.weights import load_trained
 from ioebss.manifest import read_manifest, sha256_of
@@ -53,10 +55,17 @@ def test_the_manifest_tells_what_was_exported(exported: Path) -> None:
     assert manifest.channels == ("red", "green", "blue", "positive", "negative", "previous")
     assert (manifest.click_radius, manifest.size_multiple) == (5, 16)
     assert (manifest.recommended_sizes, manifest.fixed_size) == ((64, 128), None)
-    assert manifest.zoom == Zoom(margin=1.5, min_side=64)
+    assert manifest.zoom == Zoom(margin=1.5, min_side=64, islands=0.05)
     assert manifest.licence == "none"
     assert manifest.training["proof"]["photos"] == 4
     assert manifest.training["proof"]["logit"] < 1e-3
+
+
+def test_islands_stay_where_that_is_said() -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    for words, expected in (([], 0.05), (["islands=none"], None), (["islands=0"], 0.0)):
+        assert zoom_of(parser.parse_args(["--zoom", *words]).zoom) == Zoom(islands=expected)
 
 
 def test_the_graph_follows_the_contract(exported: Path) -> None:
