@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ioebss.clicks import FOREGROUND, Click
 from ioebss.eye import Prediction, to_cell
-from ioebss.obedience import LOGIT
+from ioebss.obedience import LOGIT, RADIUS
 
 
 def without_islands(answer: Prediction, clicks: Sequence[Click], gap: float) -> Prediction:
@@ -29,22 +29,32 @@ def without_islands(answer: Prediction, clicks: Sequence[Click], gap: float) -> 
     Args:
         answer: clicks are obeyed in it. It stays as it is.
         clicks: all, in photo pixels.
-        gap: from 0.
+        gap: from 0. Areas and lengths are in the network's pixels.
     """
     mask = answer.logits > 0
     height, width = mask.shape
-    parts = _parts(mask, int(gap * math.sqrt(np.count_nonzero(mask)) / 2))
-    cells = [to_cell(c, answer.window, height, width) for c in clicks if c.label == FOREGROUND]
-    clicked = {parts[cell.y, cell.x] for cell in cells if mask[cell.y, cell.x]}
-    islands = mask & ~np.isin(parts, list(clicked))
-    if not clicked or not islands.any():
+    parts = _labels(mask, int(gap * math.sqrt(np.count_nonzero(mask)) / 2))
+    kept = np.zeros(parts.max() + 1, bool)
+    for click in clicks:
+        if click.label == FOREGROUND:
+            cell = to_cell(click, answer.window, height, width)
+            kept[parts[_about(cell.y), _about(cell.x)]] = True
+    kept[0] = False  # what is in no part
+    islands = mask & ~kept[parts]
+    if not kept.any() or not islands.any():
         return answer
     return replace(answer, logits=np.where(islands, np.float32(-LOGIT), answer.logits))
 
 
-def _parts(mask: NDArray[np.bool_], steps: int) -> NDArray[np.int32]:
-    """A number for each part of a mask, int32 (H, W), from 1: of what it is after it has grown by
-    so many steps of a king."""
+def _about(place: int) -> slice:
+    """The surroundings of a click along an axis: a background click nearby that was obeyed after it
+    may have taken its own cell off the mask, and this far the disc of that reaches."""
+    return slice(max(0, place - RADIUS - 1), place + RADIUS + 2)
+
+
+def _labels(mask: NDArray[np.bool_], steps: int) -> NDArray[np.int32]:
+    """Labels of the parts of a mask, int32 (H, W), from 1: those of the mask grown by so many steps
+    of a king, 0 beyond it."""
     steps = min(steps, max(mask.shape))
     kernel = np.ones((2 * steps + 1, 2 * steps + 1), np.uint8)
     grown = cv2.dilate(mask.astype(np.uint8), kernel)

@@ -31,7 +31,7 @@ class Predictor:
         self._eye, self._zoom = eye, zoom
         self._whole = Window(0, 0, self.width, self.height)
 
-    def predict(self, clicks: Sequence[Click], last: Last, given: bool = False) -> Prediction:
+    def predict(self, clicks: Sequence[Click], last: Last, all_parts: bool = False) -> Prediction:
         """The next prediction.
 
         Without a last one the whole photo is looked at; then, if the object turns out to be small,
@@ -41,7 +41,8 @@ class Predictor:
         Args:
             clicks: all of them, in photo pixels, the newest at the end; at least one.
             last: what is known from before the newest click.
-            given: it all began with a mask that was given: no part of it is an island.
+            all_parts: no part of the mask is an island: more than the clicks says what belongs to
+                the object.
 
         Raises:
             BackendError: the engine failed.
@@ -54,19 +55,14 @@ class Predictor:
             few = isinstance(last, Prediction) and len(clicks) <= zoom.detail_after
             if zoom.detail and not few:
                 answer = self._detailed(zoom, clicks, answer)
-            return answer if given else self._cleared(zoom, clicks, answer)
-        coarse = self._cleared(zoom, clicks, self._eye.look(self._whole, clicks, None))
+            return _cleared(zoom, clicks, answer, all_parts)
+        coarse = self._eye.look(self._whole, clicks, None)
+        coarse = _cleared(zoom, clicks, coarse, all_parts)
         window = self._window(zoom, self._extent(clicks, coarse))
         if window.area >= zoom.first * self._whole.area:
             return coarse
-        fine = self._cleared(zoom, clicks, self._eye.look(window, clicks, coarse))
+        fine = _cleared(zoom, clicks, self._eye.look(window, clicks, coarse), all_parts)
         return replace(fine, network=coarse.network + fine.network)
-
-    def _cleared(self, zoom: Zoom, clicks: Sequence[Click], answer: Prediction) -> Prediction:
-        """The answer without islands."""
-        if zoom.islands is None:
-            return answer
-        return without_islands(answer, clicks, zoom.islands)
 
     def _detailed(self, zoom: Zoom, clicks: Sequence[Click], answer: Prediction) -> Prediction:
         """The answer with the surroundings of the newest click looked at once more."""
@@ -115,3 +111,12 @@ class Predictor:
             min(self.width, window.x0 - (-(int(columns[-1]) + 1) * window.width // width)),
             min(self.height, window.y0 - (-(int(rows[-1]) + 1) * window.height // height)),
         )
+
+
+def _cleared(
+    zoom: Zoom, clicks: Sequence[Click], answer: Prediction, all_parts: bool
+) -> Prediction:
+    """The answer without islands, where they are to go."""
+    if zoom.islands is None or all_parts:
+        return answer
+    return without_islands(answer, clicks, zoom.islands)

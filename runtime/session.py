@@ -125,7 +125,8 @@ class Session:
         if len(self._steps) >= MAX_CLICKS:
             raise ClickError(f"{MAX_CLICKS} clicks are set already; reset, or start from the mask")
         started = time.perf_counter()
-        prediction = self._predictor.predict((*self.clicks, click), self._last, self.started)
+        clicks = (*self.clicks, click)
+        prediction = self._predictor.predict(clicks, self._last, all_parts=self.started)
         predicted = time.perf_counter()
         step = _Step(click, prediction)
         mask = self._mask_after([*self._steps, step])
@@ -207,7 +208,7 @@ class Session:
         if not valid or (mask is None and all(c.label != FOREGROUND for c in valid)):
             raise ClickError("no foreground click: click on the object at least once (label 1)")
         start = None if mask is None else Start(mask)
-        prediction = self._predictor.predict(valid, start, start is not None)
+        prediction = self._predictor.predict(valid, start, all_parts=start is not None)
         return self._mask_of(prediction, valid)
 
     def predict_trimap(self, trimap: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -225,7 +226,9 @@ class Session:
             BackendError: the engine failed.
         """
         check_trimap(trimap, self.height, self.width)
-        mask = self.predict(clicks_of_trimap(trimap))
+        clicks = self.validated(clicks_of_trimap(trimap))
+        # Not every known part of the object has a click.
+        mask = self._mask_of(self._predictor.predict(clicks, None, all_parts=True), clicks)
         obey_trimap(mask, trimap)
         return mask
 

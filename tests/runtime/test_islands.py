@@ -16,7 +16,7 @@ from ioebss.backends import Backend
 from ioebss.clicks import Click
 from ioebss.eye import Prediction
 from ioebss.islands import without_islands
-from ioebss.obedience import LOGIT
+from ioebss.obedience import LOGIT, RADIUS, obey
 from ioebss.windows import Window, Zoom
 
 EIGHT = np.ones((3, 3))
@@ -77,6 +77,16 @@ def test_clicks_are_in_pixels_of_the_photo() -> None:
     np.testing.assert_array_equal(found.logits > 0, blobs((40, 20, 50, 30)) > 0)
 
 
+def test_a_click_that_a_later_one_took_off_the_mask_still_stands_for_its_part() -> None:
+    """Of two parts that were clicked on, one is corrected beside its click."""
+    logits = blobs((5, 5, 25, 25), (40, 20, 55, 35))
+    clicks = [Click(15, 15, 1), Click(45, 25, 1), Click(17, 16, 0)]
+    obey(logits, clicks)
+    assert logits[15, 15] < 0, "the last click's disc covers the first one's pixel"
+    answer = predicted(logits)
+    assert without_islands(answer, clicks, 0.0) is answer
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[np.ndarray, list[Click], float]:
     height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
@@ -99,7 +109,12 @@ def test_against_labels_and_distances(case: tuple[np.ndarray, list[Click], float
     away = ndimage.distance_transform_cdt(~mask, "chessboard") if mask.any() else mask + 99
     grown = away <= steps
     labels = ndimage.label(grown, EIGHT)[0]
-    clicked = {int(labels[c.y, c.x]) for c in clicks if c.label and mask[c.y, c.x]}
+    places = np.ones_like(mask)
+    for click in clicks:
+        if click.label:
+            places[click.y, click.x] = False
+    about = ndimage.distance_transform_cdt(places, "chessboard") <= RADIUS + 1
+    clicked = set(labels[about & grown]) if not places.all() else set()
     islands = mask & ~np.isin(labels, sorted(clicked)) if clicked else np.zeros_like(mask)
     found = without_islands(predicted(logits), clicks, gap)
     np.testing.assert_array_equal(found.logits, np.where(islands, np.float32(-LOGIT), logits))
@@ -160,6 +175,16 @@ def test_of_a_mask_that_was_given_all_parts_stay(make_model: Callable[..., Path]
     assert session.predict([(50, 300)], start)[50, 310]
     session.reset()
     assert clicked_parts(session.click(100, 100), [(100, 100)])
+
+
+def test_of_a_trimap_all_known_parts_stay(make_model: Callable[..., Path]) -> None:
+    """More parts than clicks are made from it."""
+    _, session = session_of(make_model(zoom=Zoom(1.5, 1.1, 40, 1.0, islands=0.0)))
+    trimap = np.full((400, 400), 128, np.uint8)
+    trimap[0:390, 350:400] = 0
+    trimap[50:60, 50:60] = 255
+    mask = session.predict_trimap(trimap)
+    assert not clicked_parts(mask, [(55, 55)]), "what it is shown has an island"
 
 
 def test_the_whole_photo_without_zooming_in_keeps_them(make_model: Callable[..., Path]) -> None:

@@ -41,6 +41,21 @@ class Region {
         return result;
     }
 
+    // Takes the parts that come near a click out of this one into another. A background click
+    // nearby that was obeyed after it may have taken its own cell off the mask; this far its disc
+    // reaches.
+    void move_parts_about(std::int64_t x, std::int64_t y, Region &target) {
+        constexpr std::int64_t kAbout = arithmetic::kObeyRadius + 1;
+        const std::int64_t right = std::min(x + kAbout, width_ - 1);
+        const std::int64_t bottom = std::min(y + kAbout, height_ - 1);
+        for (std::int64_t to_y = std::max<std::int64_t>(y - kAbout, 0); to_y <= bottom; ++to_y) {
+            for (std::int64_t to_x = std::max<std::int64_t>(x - kAbout, 0); to_x <= right; ++to_x) {
+                move_part(to_x, to_y, target);
+            }
+        }
+    }
+
+  private:
     // Takes the part that a pixel belongs to, if it does to any, out of this one into another.
     void move_part(std::int64_t x, std::int64_t y, Region &target) {
         std::vector<std::pair<std::int64_t, std::int64_t>> moved;
@@ -67,7 +82,6 @@ class Region {
         }
     }
 
-  private:
     // Marks the places of a line within so many steps of one that is set.
     template <typename IsSet, typename Mark>
     static void spread(std::int64_t steps, std::int64_t length, const IsSet &is_set,
@@ -102,27 +116,22 @@ Prediction without_islands(Prediction answer, const Clicks &clicks, double gap) 
     }
     const auto steps = static_cast<std::int64_t>(gap * std::sqrt(static_cast<double>(area)) / 2);
     Region others = mask.grown(std::min(steps, std::max(height, width))), kept(height, width);
-    bool any = false;
     for (const Click &cell : to_cells(clicks, answer.window, height, width)) {
-        if (cell.label == kForeground && mask.at(cell.x, cell.y) != 0) {
-            others.move_part(cell.x, cell.y, kept);
-            any = true;
+        if (cell.label == kForeground) {
+            others.move_parts_about(cell.x, cell.y, kept);
         }
-    }
-    if (!any) {
-        return answer;
     }
     // Not in place: an eye on a GPU tells predictions by where their logits are.
     Prediction result{answer.asked, answer.window, Logits(height, width, 1), answer.network};
-    bool islands = false;
+    std::int64_t islands = 0;  // pixels of them
     for (std::int64_t y = 0; y < height; ++y) {
         for (std::int64_t x = 0; x < width; ++x) {
             const bool island = mask.at(x, y) != 0 && kept.at(x, y) == 0;
             result.logits.row(y)[x] = island ? -arithmetic::kObeyLogit : logits.row(y)[x];
-            islands = islands || island;
+            islands += island ? 1 : 0;
         }
     }
-    return islands ? std::move(result) : std::move(answer);
+    return islands > 0 && islands < area ? std::move(result) : std::move(answer);
 }
 
 }  // namespace ioebss::core

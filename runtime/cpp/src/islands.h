@@ -10,7 +10,7 @@ namespace ioebss::core {
 // over their eight neighbours, and over gaps of up to `gap` times the root of the mask's area.
 // Where no part has a click on it, all stay: nothing is known of them.
 //   clicks: all, in photo pixels; obeyed in the answer.
-//   gap: from 0.
+//   gap: from 0. Areas and lengths are in the network's pixels.
 Prediction without_islands(Prediction answer, const Clicks &clicks, double gap);
 
 }  // namespace ioebss::core

@@ -24,9 +24,10 @@ class Predictor {
     // small, the object once more. With one, the object alone, and after some clicks the
     // surroundings of the newest once more.
     //   clicks: all of them, in photo pixels; at least one.
-    //   given: it all began with a mask that was given: no part of it is an island.
+    //   all_parts: no part of the mask is an island: more than the clicks says what belongs to the
+    //   object.
     // Throws a backend error if the engine fails.
-    Prediction predict(const Clicks &clicks, const Last &last, bool given);
+    Prediction predict(const Clicks &clicks, const Last &last, bool all_parts);
 
     // Writes the mask of a prediction. Throws a backend error if the engine fails.
     void mask(const Prediction &prediction, const Rows<std::uint8_t> &rows) {
@@ -34,8 +35,8 @@ class Predictor {
     }
 
   private:
-    Prediction later(const Clicks &clicks, const Last &last, bool given);
-    Prediction cleared(const Clicks &clicks, Prediction answer, bool given) const;
+    Prediction later(const Clicks &clicks, const Last &last, bool all_parts);
+    Prediction cleared(const Clicks &clicks, Prediction answer, bool all_parts) const;
     Window next_window(const Clicks &clicks, const Last &last) const;
     Window new_window(const std::optional<Window> &extent) const;
     std::optional<Window> extent(const Clicks &clicks, const Last &last) const;

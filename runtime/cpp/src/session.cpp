@@ -178,10 +178,10 @@ Clicks Session::clicks(std::size_t count) const {
     return result;
 }
 
-Prediction Session::predicted(const Clicks &clicks, const Last &last, bool given) {
+Prediction Session::predicted(const Clicks &clicks, const Last &last, bool all_parts) {
     Cancellation::Work work(cancellation_);
     try {
-        Prediction prediction = predictor_.predict(clicks, last, given);
+        Prediction prediction = predictor_.predict(clicks, last, all_parts);
         work.settle();
         return prediction;
     } catch (...) {
