@@ -83,8 +83,9 @@ class Zoom:
             is looked at once more: later clicks correct details; 0 to 1, 0 never.
         detail_after: clicks after which that begins, from 0. Where a session starts from a mask, it
             is done from the first click on.
-        islands: gap over the root of the mask's area: parts of it that hang together with no
-            foreground click, over smaller gaps either, are taken away. 0 to 10; None leaves all.
+        islands: parts of the mask are taken away that no foreground click is on, unless gaps of at
+            most this times the root of the mask's area, in the network's pixels, part them from one
+            that has a click. 0 to 10; None leaves all.
 
     Raises:
         UsageError: a value is out of range.

@@ -91,7 +91,7 @@ class Encoder:
         """
         height, width = photo.shape[:2]
         scale = min(self.size[0] / height, self.size[1] / width)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        size = (_scaled(width, scale), _scaled(height, scale))
         flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         pixels: NDArray[Any] = cv2.resize(photo, size, interpolation=flags).astype(np.float32)
         if not self.pads:
@@ -206,8 +206,13 @@ class Decoder:
             return logits
         scale = FRAME / max(height, width)
         framed = cv2.resize(logits, (FRAME, FRAME))
-        part = framed[: max(1, int(height * scale + 0.5)), : max(1, int(width * scale + 0.5))]
+        part = framed[: _scaled(height, scale), : _scaled(width, scale)]
         return np.asarray(cv2.resize(part, (width, height)), np.float32)
+
+
+def _scaled(side: int, scale: float) -> int:
+    """A side of the scaled photo; halves are rounded up, as SAM does it."""
+    return max(1, int(side * scale + 0.5))
 
 
 def _best(scores: NDArray[Any], count: int, clicks: int) -> int:

@@ -39,8 +39,9 @@ struct Zoom {
     // at once more after so many clicks; 0 to 1, 0 never.
     double detail = 0;
     std::int64_t detail_after = 3;
-    // Gap over the root of the mask's area: parts of it that hang together with no foreground
-    // click, over smaller gaps either, are taken away; 0 to 10, none leaves all.
+    // Parts of the mask are taken away that no foreground click is on, unless gaps of at most this
+    // times the root of the mask's area part them from one that has a click; 0 to 10, none leaves
+    // all.
     std::optional<double> islands = std::nullopt;
 };
 
