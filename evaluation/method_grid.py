@@ -58,9 +58,9 @@ def draw_methods(
     for axes in grid.flat:
         axes.set_axis_off()
     scenes = [scene_of(dataset, [instance]) for instance in instances]
+    grounds = [ground_of(scene.image, photos) for scene in scenes]
     for row, (instance, scene) in enumerate(zip(instances, scenes, strict=True)):
-        ground = ground_of(scene.image, photos)
-        grid[row][0].imshow(paint(ground, masks_of(scene, instance.label)[0], None, []))
+        grid[row][0].imshow(paint(grounds[row], masks_of(scene, instance.label)[0], None, []))
         grid[row][0].set_title(f"{instance.scene} #{instance.label}", fontsize=7)
     ious: list[tuple[float, float]] = []
     for column, (name, open_method) in enumerate(methods.items(), 1):
@@ -70,8 +70,7 @@ def draw_methods(
             clicks = course.clicks[:shown]
             mask = masks_along(method, scene.image, clicks)[-1]
             truth, valid = masks_of(scene, instance.label)
-            ground = ground_of(scene.image, photos)
-            grid[row][column].imshow(paint(ground, truth, mask, clicks))
+            grid[row][column].imshow(paint(grounds[row], truth, mask, clicks))
             ious.append((course.ious[len(clicks) - 1], iou(mask, truth, valid)))
             grid[row][column].set_title(f"{name}: IoU {ious[-1][1]:.2f}", fontsize=7)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=100))

@@ -33,8 +33,8 @@ def without_islands(answer: Prediction, clicks: Sequence[Click], gap: float) -> 
     """
     mask = answer.logits > 0
     height, width = mask.shape
-    parts = _labels(mask, int(gap * math.sqrt(np.count_nonzero(mask)) / 2))
-    kept = np.zeros(parts.max() + 1, bool)
+    count, parts = _labels(mask, int(gap * math.sqrt(np.count_nonzero(mask)) / 2))
+    kept = np.zeros(count, bool)
     for click in clicks:
         if click.label == FOREGROUND:
             cell = to_cell(click, answer.window, height, width)
@@ -52,10 +52,11 @@ def _about(place: int) -> slice:
     return slice(max(0, place - RADIUS - 1), place + RADIUS + 2)
 
 
-def _labels(mask: NDArray[np.bool_], steps: int) -> NDArray[np.int32]:
+def _labels(mask: NDArray[np.bool_], steps: int) -> tuple[int, NDArray[np.int32]]:
     """Labels of the parts of a mask, int32 (H, W), from 1: those of the mask grown by so many steps
-    of a king, 0 beyond it."""
+    of a king, 0 beyond it. Before them how many there are, 0 among them."""
     steps = min(steps, max(mask.shape))
     kernel = np.ones((2 * steps + 1, 2 * steps + 1), np.uint8)
     grown = cv2.dilate(mask.astype(np.uint8), kernel)
-    return np.asarray(cv2.connectedComponents(grown, connectivity=8)[1])
+    count, labels = cv2.connectedComponents(grown, connectivity=8)
+    return count, np.asarray(labels)

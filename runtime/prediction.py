@@ -31,7 +31,7 @@ class Predictor:
         self._eye, self._zoom = eye, zoom
         self._whole = Window(0, 0, self.width, self.height)
 
-    def predict(self, clicks: Sequence[Click], last: Last, all_parts: bool = False) -> Prediction:
+    def predict(self, clicks: Sequence[Click], last: Last, all_parts: bool) -> Prediction:
         """The next prediction.
 
         Without a last one the whole photo is looked at; then, if the object turns out to be small,

@@ -226,7 +226,7 @@ class Session:
             BackendError: the engine failed.
         """
         check_trimap(trimap, self.height, self.width)
-        clicks = self.validated(clicks_of_trimap(trimap))
+        clicks = clicks_of_trimap(trimap)
         # Not every known part of the object has a click.
         mask = self._mask_of(self._predictor.predict(clicks, None, all_parts=True), clicks)
         obey_trimap(mask, trimap)

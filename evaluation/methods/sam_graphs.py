@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +36,6 @@ _MOVING = (
     *("Shape", "Slice", "Gather", "Concat"),
 )
 _NORMALISING = ("Sub", "Div", "Mul", "Add", "BatchNormalization", "InstanceNormalization")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a decoder says of its best mask.
-
-    Attributes:
-        logits: float32 (h, w), in the decoder's own resolution, or where it gives no such mask in
-            the photo's.
-        low: what is to be fed back, the same where it is in low resolution; else None.
-    """
-
-    logits: NDArray[np.float32]
-    low: NDArray[np.float32] | None
 
 
 class Encoder:
@@ -131,6 +116,9 @@ class Decoder:
     Args:
         embeddings: names of the encoder's outputs.
 
+    Attributes:
+        low: whether its masks are in low resolution, in which they can be fed back.
+
     Raises:
         ModelError: it lacks points, has an input that nobody has a value for, or gives no mask.
     """
@@ -141,11 +129,12 @@ class Decoder:
         self._shapes = {node.name: list(node.shape) for node in self._session.get_inputs()}
         self._embeddings = _matched(path, list(self._types), embeddings)
         outputs = [output.name for output in self._session.get_outputs()]
-        self._masks = next((name for name in ("low_res_masks", "masks") if name in outputs), "")
-        if not self._masks:
+        self.low = "low_res_masks" in outputs
+        masks = "low_res_masks" if self.low else "masks"
+        if masks not in outputs:
             names = ", ".join(outputs)
             raise ModelError(f"{path} answers {names}; a decoder has low_res_masks or masks")
-        self._asked = [name for name in (self._masks, "iou_predictions") if name in outputs]
+        self._asked = [name for name in (masks, "iou_predictions") if name in outputs]
 
     def inputs(
         self,
@@ -161,7 +150,7 @@ class Decoder:
             embeddings: the encoder's outputs.
             clicks: in pixels of the photo.
             height, width: of the photo.
-            low: the last answer's, (h, w); None for none.
+            low: the last answer, (h, w), where it is in low resolution; None for none.
         """
         scale = FRAME / max(height, width)
         points = [[click.x * scale, click.y * scale] for click in clicks] + [[0.0, 0.0]]
@@ -178,8 +167,13 @@ class Decoder:
         }
         return {name: np.asarray(values[name], _dtype(t)) for name, t in self._types.items()}
 
-    def run(self, inputs: dict[str, NDArray[Any]]) -> Answer:
-        """The best mask.
+    def run(self, inputs: dict[str, NDArray[Any]], clicks: int) -> NDArray[np.float32]:
+        """The logits of the best mask, float32 (h, w): in low resolution, or where it gives no such
+        masks in the photo's.
+
+        Args:
+            inputs: of the graph.
+            clicks: how many they tell of.
 
         Raises:
             BackendError: the graph failed.
@@ -192,22 +186,20 @@ class Decoder:
         masks, *scores = values
         if masks.ndim != 4 or masks.shape[0] != 1 or not masks.shape[1]:
             raise ModelError(f"the decoder answers masks of shape {masks.shape}, not (1, M, h, w)")
-        clicks = inputs["point_labels"].shape[1] - 1  # one point is padding
         best = _best(np.ravel(scores), masks.shape[1], clicks)
-        logits = np.asarray(masks[0, best], np.float32)
-        return Answer(logits, logits if self._masks == "low_res_masks" else None)
+        return np.asarray(masks[0, best], np.float32)
 
-    def logits_of(self, answer: Answer, height: int, width: int) -> NDArray[np.float32]:
-        """An answer's logits in the photo's resolution, float32 (height, width). One in another is
-        of a square that holds the photo in its top left corner, and is enlarged as SAM does it: to
-        the frame, of which the photo's part is then resized."""
-        logits = answer.logits
-        if logits.shape == (height, width):
-            return logits
-        scale = FRAME / max(height, width)
-        framed = cv2.resize(logits, (FRAME, FRAME))
-        part = framed[: _scaled(height, scale), : _scaled(width, scale)]
-        return np.asarray(cv2.resize(part, (width, height)), np.float32)
+
+def enlarged(logits: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """A decoder's logits in the photo's resolution, float32 (height, width). Those in another are
+    of a square that holds the photo in its top left corner, and are enlarged as SAM does it: to the
+    frame, of which the photo's part is then resized."""
+    if logits.shape == (height, width):
+        return logits
+    scale = FRAME / max(height, width)
+    framed = cv2.resize(logits, (FRAME, FRAME))
+    part = framed[: _scaled(height, scale), : _scaled(width, scale)]
+    return np.asarray(cv2.resize(part, (width, height)), np.float32)
 
 
 def _scaled(side: int, scale: float) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ioebss.clicks import FOREGROUND, Click, make_click
 from ioebss.errors import ClickError
-from ioebss.evaluation.methods.sam_graphs import Decoder, Encoder
+from ioebss.evaluation.methods.sam_graphs import Decoder, Encoder, enlarged
 from ioebss.evaluation.methods.timing import Timing, milliseconds_since
 from ioebss.image_files import check_photo
 from ioebss.obedience import obey_exactly
@@ -83,11 +83,11 @@ class SamSession:
         started = time.perf_counter()
         inputs = self._decoder.inputs(self._embeddings, clicks, self.height, self.width, self._low)
         ready = time.perf_counter()
-        answer = self._decoder.run(inputs)
+        logits = self._decoder.run(inputs, len(clicks))
         answered = time.perf_counter()
-        mask = self._decoder.logits_of(answer, self.height, self.width) > 0
+        mask = enlarged(logits, self.height, self.width) > 0
         obey_exactly(mask, clicks, False, True)
-        self._clicks, self._low = clicks, answer.low
+        self._clicks, self._low = clicks, logits if self._decoder.low else None
         self.timing = Timing(
             self.timing.prepare,
             1e3 * (ready - started),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ioebss import Segmenter
+from ioebss import Segmenter, Session
 from ioebss.backends import Backend
 from ioebss.clicks import Click
 from ioebss.eye import Prediction
@@ -44,7 +44,7 @@ def test_parts_without_a_click_go_and_all_else_stays() -> None:
     expected = before.copy()
     expected[20:30, 40:50] = -LOGIT
     np.testing.assert_array_equal(found.logits, expected)
-    np.testing.assert_array_equal(logits, before), "the answer itself is left alone"
+    np.testing.assert_array_equal(logits, before, "the answer itself is left alone")
     assert (found.asked, found.window, found.network) == (answer.asked, answer.window, 1.0)
 
 
@@ -121,7 +121,7 @@ def test_against_labels_and_distances(case: tuple[np.ndarray, list[Click], float
 
 
 class Seeing:
-    """A backend that sees an island of its own at the right of all that it is shown."""
+    """A backend that sees an island of its own in the lower right corner of all it is shown."""
 
     def __init__(self, inner: Backend) -> None:
         self.inner, self.name = inner, inner.name
@@ -135,10 +135,10 @@ class Seeing:
 PHOTO = np.zeros((400, 400, 3), np.uint8)
 
 
-def session_of(model: Path) -> tuple[Segmenter, object]:
-    segmenter = Segmenter(model)
+def session_of(model: Path, **options: bool) -> Session:
+    segmenter = Segmenter(model, **options)  # type: ignore[arg-type]
     segmenter._backend = Seeing(segmenter._backend)
-    return segmenter, segmenter.open(PHOTO)
+    return segmenter.open(PHOTO)
 
 
 def clicked_parts(mask: np.ndarray, clicks: Sequence[tuple[int, int]]) -> bool:
@@ -149,10 +149,10 @@ def clicked_parts(mask: np.ndarray, clicks: Sequence[tuple[int, int]]) -> bool:
 
 def test_a_session_has_no_islands(make_model: Callable[..., Path]) -> None:
     zoom = Zoom(margin=1.5, keep=1.1, min_side=40, first=1.0)
-    _, kept = session_of(make_model(zoom=zoom))
+    kept = session_of(make_model(zoom=zoom))
     both = kept.click(100, 100)
     assert both[-5, -5] and both[100, 100]
-    _, session = session_of(make_model(zoom=Zoom(1.5, 1.1, 40, 1.0, islands=0.05)))
+    session = session_of(make_model(zoom=Zoom(1.5, 1.1, 40, 1.0, islands=0.05)))
     mask = session.click(100, 100)
     assert clicked_parts(mask, [(100, 100)])
     asked = session._steps[-1].prediction.asked
@@ -164,7 +164,7 @@ def test_a_session_has_no_islands(make_model: Callable[..., Path]) -> None:
 
 
 def test_of_a_mask_that_was_given_all_parts_stay(make_model: Callable[..., Path]) -> None:
-    _, session = session_of(make_model(zoom=Zoom(1.5, 1.1, 40, 1.0, islands=0.0)))
+    session = session_of(make_model(zoom=Zoom(1.5, 1.1, 40, 1.0, islands=0.0)))
     start = np.zeros((400, 400), bool)
     start[40:60, 40:60] = start[40:60, 300:320] = True
     session.reset(start)
@@ -179,7 +179,7 @@ def test_of_a_mask_that_was_given_all_parts_stay(make_model: Callable[..., Path]
 
 def test_of_a_trimap_all_known_parts_stay(make_model: Callable[..., Path]) -> None:
     """More parts than clicks are made from it."""
-    _, session = session_of(make_model(zoom=Zoom(1.5, 1.1, 40, 1.0, islands=0.0)))
+    session = session_of(make_model(zoom=Zoom(1.5, 1.1, 40, 1.0, islands=0.0)))
     trimap = np.full((400, 400), 128, np.uint8)
     trimap[0:390, 350:400] = 0
     trimap[50:60, 50:60] = 255
@@ -189,6 +189,4 @@ def test_of_a_trimap_all_known_parts_stay(make_model: Callable[..., Path]) -> No
 
 def test_the_whole_photo_without_zooming_in_keeps_them(make_model: Callable[..., Path]) -> None:
     path = make_model(zoom=Zoom(1.5, 1.1, 40, 1.0, islands=0.05))
-    segmenter = Segmenter(path, zoom=False)
-    segmenter._backend = Seeing(segmenter._backend)
-    assert segmenter.open(PHOTO).click(100, 100)[-5, -5]
+    assert session_of(path, zoom=False).click(100, 100)[-5, -5]

@@ -45,14 +45,8 @@ class Region {
     // nearby that was obeyed after it may have taken its own cell off the mask; this far its disc
     // reaches.
     void move_parts_about(std::int64_t x, std::int64_t y, Region &target) {
-        constexpr std::int64_t kAbout = arithmetic::kObeyRadius + 1;
-        const std::int64_t right = std::min(x + kAbout, width_ - 1);
-        const std::int64_t bottom = std::min(y + kAbout, height_ - 1);
-        for (std::int64_t to_y = std::max<std::int64_t>(y - kAbout, 0); to_y <= bottom; ++to_y) {
-            for (std::int64_t to_x = std::max<std::int64_t>(x - kAbout, 0); to_x <= right; ++to_x) {
-                move_part(to_x, to_y, target);
-            }
-        }
+        for_square(x, y, arithmetic::kObeyRadius + 1,
+                   [&](auto to_x, auto to_y) { move_part(to_x, to_y, target); });
     }
 
   private:
@@ -70,14 +64,19 @@ class Region {
         while (!moved.empty()) {
             const auto [from_x, from_y] = moved.back();
             moved.pop_back();
-            const std::int64_t right = std::min(from_x + 1, width_ - 1);
-            const std::int64_t bottom = std::min(from_y + 1, height_ - 1);
-            for (std::int64_t to_y = std::max<std::int64_t>(from_y - 1, 0); to_y <= bottom;
-                 ++to_y) {
-                for (std::int64_t to_x = std::max<std::int64_t>(from_x - 1, 0); to_x <= right;
-                     ++to_x) {
-                    move(to_x, to_y);
-                }
+            for_square(from_x, from_y, 1, move);
+        }
+    }
+
+    // Calls `visit(x, y)` for each pixel that is so many steps of a king away at most.
+    template <typename Visit>
+    void for_square(std::int64_t x, std::int64_t y, std::int64_t steps, const Visit &visit) const {
+        const std::int64_t left = std::max<std::int64_t>(x - steps, 0);
+        const std::int64_t right = std::min(x + steps, width_ - 1);
+        const std::int64_t bottom = std::min(y + steps, height_ - 1);
+        for (std::int64_t to_y = std::max<std::int64_t>(y - steps, 0); to_y <= bottom; ++to_y) {
+            for (std::int64_t to_x = left; to_x <= right; ++to_x) {
+                visit(to_x, to_y);
             }
         }
     }
@@ -121,17 +120,26 @@ Prediction without_islands(Prediction answer, const Clicks &clicks, double gap) 
             others.move_parts_about(cell.x, cell.y, kept);
         }
     }
-    // Not in place: an eye on a GPU tells predictions by where their logits are.
-    Prediction result{answer.asked, answer.window, Logits(height, width, 1), answer.network};
+    const auto is_island = [&](std::int64_t x, std::int64_t y) {
+        return mask.at(x, y) != 0 && kept.at(x, y) == 0;
+    };
     std::int64_t islands = 0;  // pixels of them
     for (std::int64_t y = 0; y < height; ++y) {
         for (std::int64_t x = 0; x < width; ++x) {
-            const bool island = mask.at(x, y) != 0 && kept.at(x, y) == 0;
-            result.logits.row(y)[x] = island ? -arithmetic::kObeyLogit : logits.row(y)[x];
-            islands += island ? 1 : 0;
+            islands += is_island(x, y) ? 1 : 0;
         }
     }
-    return islands > 0 && islands < area ? std::move(result) : std::move(answer);
+    if (islands == 0 || islands == area) {
+        return answer;
+    }
+    // Not in place: an eye on a GPU tells predictions by where their logits are.
+    Prediction result{answer.asked, answer.window, Logits(height, width, 1), answer.network};
+    for (std::int64_t y = 0; y < height; ++y) {
+        for (std::int64_t x = 0; x < width; ++x) {
+            result.logits.row(y)[x] = is_island(x, y) ? -arithmetic::kObeyLogit : logits.row(y)[x];
+        }
+    }
+    return result;
 }
 
 }  // namespace ioebss::core

@@ -71,11 +71,10 @@ Prediction Predictor::later(const Clicks &clicks, const Last &last, bool all_par
     Prediction answer = eye_->look(next_window(clicks, last), clicks, last);
     const bool few = last.prediction != nullptr &&
                      static_cast<std::int64_t>(clicks.size()) <= zoom_->detail_after;
-    if (few || zoom_->detail == 0) {
-        return cleared(clicks, std::move(answer), all_parts);
+    std::optional<Window> window;
+    if (zoom_->detail != 0 && !few) {
+        window = detail_window(*zoom_, clicks.back(), answer.asked, height(), width());
     }
-    const std::optional<Window> window =
-        detail_window(*zoom_, clicks.back(), answer.asked, height(), width());
     if (!window) {
         return cleared(clicks, std::move(answer), all_parts);
     }
