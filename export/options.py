@@ -11,9 +11,11 @@ from ioebss.export.proof_cli import OF_PROOFS, add_proof_options
 from ioebss.windows import Zoom
 
 # How new models zoom in: as the bundled one does.
-_ZOOM = asdict(Zoom(islands=0.05))
+_ZOOM = asdict(Zoom(islands=0.05, forget=0.15))
 _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in _ZOOM.items())
 _NONE = "none"
+_MAY_BE_NONE = [key for key, value in asdict(Zoom()).items() if value is None]
+_OR_NONE = " or ".join(f"{key}={_NONE}" for key in _MAY_BE_NONE)
 # Options that only mean something together with another one; the command refuses them without it.
 OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
 OF_LOWER_PRECISION = ("keep_fp32",)
@@ -75,8 +77,8 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         nargs="*",
         metavar="KEY=VALUE",
         help="have the runtime zoom in on the object; margin, keep and the others as in "
-        f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}, or islands={_NONE}); without --zoom it looks at "
-        "the whole photo",
+        f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}; {_OR_NONE}); without --zoom it looks "
+        "at the whole photo",
     )
     group.add_argument(
         "--photos", type=Path, metavar="DIR", help="photos for the proof (the bundled samples)"
@@ -220,7 +222,7 @@ def zoom_of(settings: Iterable[tuple[str, float | None]]) -> Zoom:
 def _zoom(text: str) -> tuple[str, float | None]:
     key, _, value = text.partition("=")
     try:
-        if (key, value) == ("islands", _NONE):
+        if key in _MAY_BE_NONE and value == _NONE:
             return key, None
         return key, int(value) if type(_ZOOM[key]) is int else float(value)
     except (KeyError, ValueError):

@@ -12,6 +12,7 @@ import numpy as np
 from ioebss.clicks import Click
 from ioebss.details import detail_window, with_detail
 from ioebss.eye import Eye, Last, Prediction, Start
+from ioebss.forgetting import is_contradicted
 from ioebss.islands import without_islands
 from ioebss.windows import Window, Zoom, around, extent_of, widened
 
@@ -31,7 +32,7 @@ class Predictor:
         self._eye, self._zoom = eye, zoom
         self._whole = Window(0, 0, self.width, self.height)
 
-    def predict(self, clicks: Sequence[Click], last: Last, all_parts: bool) -> Prediction:
+    def predict(self, clicks: Sequence[Click], last: Last, given: bool) -> Prediction:
         """The next prediction.
 
         Without a last one the whole photo is looked at; then, if the object turns out to be small,
@@ -41,8 +42,8 @@ class Predictor:
         Args:
             clicks: all of them, in photo pixels, the newest at the end; at least one.
             last: what is known from before the newest click.
-            all_parts: no part of the mask is an island: more than the clicks says what belongs to
-                the object.
+            given: more than the clicks says what belongs to the object: no part of the mask is an
+                island, and what was predicted is not forgotten.
 
         Raises:
             BackendError: the engine failed.
@@ -51,17 +52,18 @@ class Predictor:
         if zoom is None:
             return self._eye.look(self._whole, clicks, last)
         if last is not None:
-            answer = self._eye.look(self._next_window(zoom, clicks, last), clicks, last)
+            shown = None if not given and _is_forgotten(zoom, clicks, last) else last
+            answer = self._eye.look(self._next_window(zoom, clicks, last), clicks, shown)
             few = isinstance(last, Prediction) and len(clicks) <= zoom.detail_after
             if zoom.detail and not few:
                 answer = self._detailed(zoom, clicks, answer)
-            return _cleared(zoom, clicks, answer, all_parts)
+            return _cleared(zoom, clicks, answer, given)
         coarse = self._eye.look(self._whole, clicks, None)
-        coarse = _cleared(zoom, clicks, coarse, all_parts)
+        coarse = _cleared(zoom, clicks, coarse, given)
         window = self._window(zoom, self._extent(clicks, coarse))
         if window.area >= zoom.first * self._whole.area:
             return coarse
-        fine = _cleared(zoom, clicks, self._eye.look(window, clicks, coarse), all_parts)
+        fine = _cleared(zoom, clicks, self._eye.look(window, clicks, coarse), given)
         return replace(fine, network=coarse.network + fine.network)
 
     def _detailed(self, zoom: Zoom, clicks: Sequence[Click], answer: Prediction) -> Prediction:
@@ -113,10 +115,17 @@ class Predictor:
         )
 
 
-def _cleared(
-    zoom: Zoom, clicks: Sequence[Click], answer: Prediction, all_parts: bool
-) -> Prediction:
+def _is_forgotten(zoom: Zoom, clicks: Sequence[Click], last: Prediction | Start) -> bool:
+    """Whether the network is shown nothing of what was predicted."""
+    return (
+        zoom.forget is not None
+        and isinstance(last, Prediction)
+        and is_contradicted(last, clicks, zoom.forget)
+    )
+
+
+def _cleared(zoom: Zoom, clicks: Sequence[Click], answer: Prediction, given: bool) -> Prediction:
     """The answer without islands, where they are to go."""
-    if zoom.islands is None or all_parts:
+    if zoom.islands is None or given:
         return answer
     return without_islands(answer, clicks, zoom.islands)

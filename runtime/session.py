@@ -126,7 +126,7 @@ class Session:
             raise ClickError(f"{MAX_CLICKS} clicks are set already; reset, or start from the mask")
         started = time.perf_counter()
         clicks = (*self.clicks, click)
-        prediction = self._predictor.predict(clicks, self._last, all_parts=self.started)
+        prediction = self._predictor.predict(clicks, self._last, given=self.started)
         predicted = time.perf_counter()
         step = _Step(click, prediction)
         mask = self._mask_after([*self._steps, step])
@@ -208,7 +208,7 @@ class Session:
         if not valid or (mask is None and all(c.label != FOREGROUND for c in valid)):
             raise ClickError("no foreground click: click on the object at least once (label 1)")
         start = None if mask is None else Start(mask)
-        prediction = self._predictor.predict(valid, start, all_parts=start is not None)
+        prediction = self._predictor.predict(valid, start, given=start is not None)
         return self._mask_of(prediction, valid)
 
     def predict_trimap(self, trimap: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -228,7 +228,7 @@ class Session:
         check_trimap(trimap, self.height, self.width)
         clicks = clicks_of_trimap(trimap)
         # Not every known part of the object has a click.
-        mask = self._mask_of(self._predictor.predict(clicks, None, all_parts=True), clicks)
+        mask = self._mask_of(self._predictor.predict(clicks, None, given=True), clicks)
         obey_trimap(mask, trimap)
         return mask
 

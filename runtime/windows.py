@@ -98,6 +98,7 @@ class Zoom:
     detail: float = 0.0
     detail_after: int = 3
     islands: float | None = None
+    forget: float | None = None
 
     def __post_init__(self) -> None:
         for key in ("min_side", "detail_after"):
@@ -111,9 +112,10 @@ class Zoom:
             ("detail", 0, 1),
             ("detail_after", 0, MAX_CLICKS),
             ("islands", 0, 10),
+            ("forget", 0, 1),
         ):
             value = getattr(self, key)
-            if key == "islands" and value is None:
+            if key in ("islands", "forget") and value is None:
                 continue
             if type(value) not in (int, float) or not low <= value <= high:
                 raise UsageError(f"zoom {key} = {value!r}; it must be {low} to {high}")

@@ -34,15 +34,17 @@ def test_round_trip(make_model: Callable[..., Path]) -> None:
     assert not read_manifest(make_model(5)).has_previous
 
 
-def test_zooms_of_earlier_versions_look_at_no_details_and_leave_islands(
+def test_zooms_of_earlier_versions_do_less(
     make_model: Callable[..., Path], edit_manifest: Edit
 ) -> None:
     model = make_model()
     edit_manifest(model, {"zoom": ZOOM})
     assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1, 0.0, islands=None)
-    edit_manifest(model, {"zoom": ZOOM | {"detail": 0.5, "detail_after": 2, "islands": 0}})
-    assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1, 0.5, 2, 0)
-    edit_manifest(model, {"zoom": ZOOM | {"islands": None}})
+    edit_manifest(
+        model, {"zoom": ZOOM | {"detail": 0.5, "detail_after": 2, "islands": 0, "forget": 1}}
+    )
+    assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1, 0.5, 2, 0, 1)
+    edit_manifest(model, {"zoom": ZOOM | {"islands": None, "forget": None}})
     assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1)
 
 
@@ -82,6 +84,8 @@ def test_planes_are_discs_unless_said(make_model: Callable[..., Path], edit_mani
         ({"zoom": ZOOM | {"detail_after": 1.0}}, "zoom is"),
         ({"zoom": ZOOM | {"islands": -0.1}}, "zoom is"),
         ({"zoom": ZOOM | {"islands": True}}, "zoom is"),
+        ({"zoom": ZOOM | {"forget": 1.1}}, "zoom is"),
+        ({"zoom": ZOOM | {"forget": "often"}}, "zoom is"),
         ({"sha256": "A" * 64}, "sha256 is"),
         ({"name": 7}, "name is 7; expected a text"),
         ({"metrics": {}}, "metrics is"),

@@ -79,6 +79,7 @@ def test_extent_of_clicks() -> None:
         {"detail_after": -1},
         {"detail_after": 2.0},
         {"islands": 10.5},
+        {"forget": -0.1},
     ],
 )
 def test_zoom_settings_out_of_range(change: dict[str, float]) -> None:

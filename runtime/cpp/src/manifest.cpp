@@ -27,6 +27,11 @@ bool are_channels(const Json &value) {
     return value == five || value == six;
 }
 
+bool is_number_or_null(const Json &table, const char *key, double low, double high) {
+    const Json value = table.value(key, Json());
+    return value.is_null() || is_number(value, low, high);
+}
+
 bool is_zoom(const Json &value) {
     if (value.is_null()) {
         return true;
@@ -41,7 +46,7 @@ bool is_zoom(const Json &value) {
            is_whole(value["min_side"], 1, 4096) && is_number(value["first"], 0, 1) &&
            is_number(value.value("detail", Json(0)), 0, 1) &&
            is_whole(value.value("detail_after", Json(0)), 0, IOEBSS_MAX_CLICKS) &&
-           (value.value("islands", Json()).is_null() || is_number(value["islands"], 0, 10));
+           is_number_or_null(value, "islands", 0, 10) && is_number_or_null(value, "forget", 0, 1);
 }
 
 bool is_precision(const Json &value) {
@@ -73,7 +78,8 @@ constexpr std::array kRules{
          "discs: libioebss draws no others, the Python package does"},
     Rule{"zoom", false, is_zoom,
          "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1), and "
-         "optionally detail (0 to 1), detail_after (a whole number), islands (null, or 0 to 10)"},
+         "optionally detail (0 to 1), detail_after (a whole number), islands (null, or 0 to 10), "
+         "forget (null, or 0 to 1)"},
     Rule{"training", false, [](const Json &v) { return v.is_object(); }, "an object"},
     Rule{"metrics", false, are_objects, "a list"},
     Rule{"licence", false, is_text, "a text"},
@@ -81,6 +87,12 @@ constexpr std::array kRules{
 };
 
 // -- reading
+
+// None where the key is missing or null.
+std::optional<double> optional_number(const Json &table, const char *key) {
+    const Json value = table.value(key, Json());
+    return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+}
 
 Manifest manifest_of(const Json &table) {
     Manifest manifest;
@@ -106,9 +118,8 @@ Manifest manifest_of(const Json &table) {
                              zoom["min_side"].get<std::int64_t>(), zoom["first"].get<double>()};
         manifest.zoom->detail = zoom.value("detail", manifest.zoom->detail);
         manifest.zoom->detail_after = zoom.value("detail_after", manifest.zoom->detail_after);
-        if (const Json islands = zoom.value("islands", Json()); !islands.is_null()) {
-            manifest.zoom->islands = islands.get<double>();
-        }
+        manifest.zoom->islands = optional_number(zoom, "islands");
+        manifest.zoom->forget = optional_number(zoom, "forget");
     }
     return manifest;
 }

@@ -6,6 +6,7 @@
 
 #include "arithmetic.h"
 #include "details.h"
+#include "forgetting.h"
 #include "islands.h"
 
 namespace ioebss::core {
@@ -49,26 +50,27 @@ std::optional<std::pair<Range, Range>> bounds(std::int64_t height, std::int64_t 
 Predictor::Predictor(std::unique_ptr<Eye> eye, const std::optional<Zoom> &zoom)
     : eye_(std::move(eye)), zoom_(zoom), whole_{0, 0, eye_->width(), eye_->height()} {}
 
-Prediction Predictor::predict(const Clicks &clicks, const Last &last, bool all_parts) {
+Prediction Predictor::predict(const Clicks &clicks, const Last &last, bool given) {
     if (!zoom_) {
         return eye_->look(whole_, clicks, last);
     }
     if (!last.nothing()) {
-        return later(clicks, last, all_parts);
+        return later(clicks, last, given);
     }
-    Prediction coarse = cleared(clicks, eye_->look(whole_, clicks, {}), all_parts);
+    Prediction coarse = cleared(clicks, eye_->look(whole_, clicks, {}), given);
     const Window window = new_window(extent(clicks, {&coarse, nullptr}));
     if (static_cast<double>(window.area()) >= zoom_->first * static_cast<double>(whole_.area())) {
         return coarse;
     }
-    Prediction fine = cleared(clicks, eye_->look(window, clicks, {&coarse, nullptr}), all_parts);
+    Prediction fine = cleared(clicks, eye_->look(window, clicks, {&coarse, nullptr}), given);
     fine.network += coarse.network;
     return fine;
 }
 
 // The object, and after some clicks the surroundings of the newest once more.
-Prediction Predictor::later(const Clicks &clicks, const Last &last, bool all_parts) {
-    Prediction answer = eye_->look(next_window(clicks, last), clicks, last);
+Prediction Predictor::later(const Clicks &clicks, const Last &last, bool given) {
+    const Last shown = !given && is_forgotten(clicks, last) ? Last{} : last;
+    Prediction answer = eye_->look(next_window(clicks, last), clicks, shown);
     const bool few = last.prediction != nullptr &&
                      static_cast<std::int64_t>(clicks.size()) <= zoom_->detail_after;
     std::optional<Window> window;
@@ -76,7 +78,7 @@ Prediction Predictor::later(const Clicks &clicks, const Last &last, bool all_par
         window = detail_window(*zoom_, clicks.back(), answer.asked, height(), width());
     }
     if (!window) {
-        return cleared(clicks, std::move(answer), all_parts);
+        return cleared(clicks, std::move(answer), given);
     }
     Clicks seen;
     std::copy_if(clicks.begin(), clicks.end(), std::back_inserter(seen),
@@ -84,12 +86,18 @@ Prediction Predictor::later(const Clicks &clicks, const Last &last, bool all_par
     // It is not freed before all is done: an eye on a GPU tells predictions by where their logits
     // are, and these would make room for others.
     const Prediction detail = eye_->look(*window, seen, {&answer, nullptr});
-    return cleared(clicks, with_detail(answer, detail, clicks, height(), width()), all_parts);
+    return cleared(clicks, with_detail(answer, detail, clicks, height(), width()), given);
+}
+
+// Whether the network is shown nothing of what was predicted.
+bool Predictor::is_forgotten(const Clicks &clicks, const Last &last) const {
+    return zoom_->forget && last.prediction != nullptr &&
+           is_contradicted(*last.prediction, clicks, *zoom_->forget);
 }
 
 // The answer without islands, where they are to go.
-Prediction Predictor::cleared(const Clicks &clicks, Prediction answer, bool all_parts) const {
-    if (all_parts || !zoom_->islands) {
+Prediction Predictor::cleared(const Clicks &clicks, Prediction answer, bool given) const {
+    if (given || !zoom_->islands) {
         return answer;
     }
     return without_islands(std::move(answer), clicks, *zoom_->islands);

@@ -24,10 +24,10 @@ class Predictor {
     // small, the object once more. With one, the object alone, and after some clicks the
     // surroundings of the newest once more.
     //   clicks: all of them, in photo pixels; at least one.
-    //   all_parts: no part of the mask is an island: more than the clicks says what belongs to the
-    //   object.
+    //   given: more than the clicks says what belongs to the object: no part of the mask is an
+    //   island, and what was predicted is not forgotten.
     // Throws a backend error if the engine fails.
-    Prediction predict(const Clicks &clicks, const Last &last, bool all_parts);
+    Prediction predict(const Clicks &clicks, const Last &last, bool given);
 
     // Writes the mask of a prediction. Throws a backend error if the engine fails.
     void mask(const Prediction &prediction, const Rows<std::uint8_t> &rows) {
@@ -35,8 +35,9 @@ class Predictor {
     }
 
   private:
-    Prediction later(const Clicks &clicks, const Last &last, bool all_parts);
-    Prediction cleared(const Clicks &clicks, Prediction answer, bool all_parts) const;
+    Prediction later(const Clicks &clicks, const Last &last, bool given);
+    bool is_forgotten(const Clicks &clicks, const Last &last) const;
+    Prediction cleared(const Clicks &clicks, Prediction answer, bool given) const;
     Window next_window(const Clicks &clicks, const Last &last) const;
     Window new_window(const std::optional<Window> &extent) const;
     std::optional<Window> extent(const Clicks &clicks, const Last &last) const;

@@ -178,10 +178,10 @@ Clicks Session::clicks(std::size_t count) const {
     return result;
 }
 
-Prediction Session::predicted(const Clicks &clicks, const Last &last, bool all_parts) {
+Prediction Session::predicted(const Clicks &clicks, const Last &last, bool given) {
     Cancellation::Work work(cancellation_);
     try {
-        Prediction prediction = predictor_.predict(clicks, last, all_parts);
+        Prediction prediction = predictor_.predict(clicks, last, given);
         work.settle();
         return prediction;
     } catch (...) {

@@ -61,7 +61,7 @@ class Session {
     // The first `count` clicks, with room for one more.
     Clicks clicks(std::size_t count) const;
     // From the predictor, unless that is cancelled.
-    Prediction predicted(const Clicks &clicks, const Last &last, bool all_parts);
+    Prediction predicted(const Clicks &clicks, const Last &last, bool given);
     Mask checked_start(const ioebss_mask_view &start) const;
     // Where the mask of a step is to be written, see click. The own mask is not current until
     // the step is done.
