@@ -1,6 +1,8 @@
 #include "details.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "obedience.h"
 #include "resampling.h"
@@ -37,28 +39,26 @@ std::optional<Window> detail_window(const Zoom &zoom, const Click &click, const 
 
 Prediction with_detail(const Prediction &whole, const Prediction &detail, const Clicks &clicks,
                        std::int64_t height, std::int64_t width) {
-    const std::int64_t rows = whole.logits.height(), columns = whole.logits.width();
+    const std::int64_t rows = whole.logits->height(), columns = whole.logits->width();
     const Window used = inner(detail.asked, height, width);
     const Window &window = whole.window;
     const auto down = sources(rows, used.y0, used.y1, window.y0, window.y1, rows);
     const auto across = sources(columns, used.x0, used.x1, window.x0, window.x1, columns);
-    // Not in place: an eye on a GPU tells predictions by where their logits are.
-    Prediction result{whole.asked, window, Logits(rows, columns, 1),
-                      whole.network + detail.network};
-    moved(detail.logits.data(), detail.logits.height(), detail.logits.width(), detail.window,
-          window, rows, columns, result.logits.data());
+    auto logits = std::make_shared<Logits>(rows, columns, 1);
+    moved(detail.logits->data(), detail.logits->height(), detail.logits->width(), detail.window,
+          window, rows, columns, logits->data());
     for (std::int64_t y = 0; y < rows; ++y) {
         const bool inside = down[static_cast<std::size_t>(y)].inside;
-        const float *from = whole.logits.row(y);
-        float *to = result.logits.row(y);
+        const float *from = whole.logits->row(y);
+        float *to = logits->row(y);
         for (std::int64_t x = 0; x < columns; ++x) {
             if (!inside || !across[static_cast<std::size_t>(x)].inside) {
                 to[x] = from[x];
             }
         }
     }
-    obey(result.logits, to_cells(clicks, window, rows, columns));
-    return result;
+    obey(*logits, to_cells(clicks, window, rows, columns));
+    return {whole.asked, window, std::move(logits), whole.network + detail.network};
 }
 
 }  // namespace ioebss::core

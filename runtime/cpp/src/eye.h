@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "clicks.h"
 #include "photo.h"
@@ -12,9 +13,10 @@ namespace ioebss::core {
 
 // What the network answered.
 struct Prediction {
-    Window asked;    // the part of the photo that it was to see
-    Window window;   // the part that it saw: `asked`, aligned to pixels of a level of the pyramid
-    Logits logits;   // clicks obeyed
+    Window asked;   // the part of the photo that it was to see
+    Window window;  // the part that it saw: `asked`, aligned to pixels of a level of the pyramid
+    // Clicks obeyed. They do not change any more, and who holds them can tell them from others.
+    std::shared_ptr<const Logits> logits;
     double network;  // milliseconds that the network took; on a GPU, with all that is done there
 };
 

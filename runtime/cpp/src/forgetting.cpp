@@ -20,7 +20,7 @@ bool is_contradicted(const Prediction &last, const Clicks &clicks, double depth)
     if (clicks.size() > kClicks || newest.label == kForeground || !last.window.shows(newest)) {
         return false;
     }
-    const Logits &logits = last.logits;
+    const Logits &logits = *last.logits;
     const std::int64_t height = logits.height(), width = logits.width();
     const auto area = std::count_if(logits.data(), logits.data() + height * width, is_set);
     const auto reach = static_cast<std::int64_t>(depth * std::sqrt(static_cast<double>(area)));

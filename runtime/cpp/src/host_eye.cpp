@@ -1,6 +1,7 @@
 #include "host_eye.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "clock.h"
@@ -36,7 +37,7 @@ HostEye::HostEye(Photo photo, const Manifest &manifest, const Backend &backend,
 }
 
 void HostEye::mask(const Prediction &prediction, const Rows<std::uint8_t> &rows) {
-    logits_to_mask(prediction.logits, prediction.window, height(), width(), rows);
+    logits_to_mask(*prediction.logits, prediction.window, height(), width(), rows);
 }
 
 // A window's colours. The whole photo's and the last two's are kept.
@@ -75,12 +76,12 @@ Prediction HostEye::look(const Window &asked, const Clicks &clicks, const Last &
     if (manifest_.has_previous()) {
         fill_previous(last, shown, input_.data() + (kColours + kPlanes) * plane);
     }
-    Prediction prediction{asked, shown.window, Logits(shown.height, shown.width, 1), 0.0};
+    auto logits = std::make_shared<Logits>(shown.height, shown.width, 1);
     const Clock clock;
-    run(shown.height, shown.width, prediction.logits);
-    prediction.network = clock.milliseconds();
-    obey(prediction.logits, cells);
-    return prediction;
+    run(shown.height, shown.width, *logits);
+    const double network = clock.milliseconds();
+    obey(*logits, cells);
+    return {asked, shown.window, std::move(logits), network};
 }
 
 void HostEye::run(std::int64_t height, std::int64_t width, Logits &logits) {
@@ -114,9 +115,9 @@ void HostEye::fill_previous(const Last &last, const View &view, float *plane) {
                     std::min(window.width(), mask.width() - window.x0)},
                    view.height, view.width, plane);
     } else if (last.prediction->window == window) {
-        sigmoids(last.prediction->logits.data(), last.prediction->logits.size(), plane);
+        sigmoids(last.prediction->logits->data(), last.prediction->logits->size(), plane);
     } else {
-        const Logits &logits = last.prediction->logits;
+        const Logits &logits = *last.prediction->logits;
         probability_.resize(static_cast<std::size_t>(logits.size()));
         sigmoids(logits.data(), logits.size(), probability_.data());
         moved(probability_.data(), logits.height(), logits.width(), last.prediction->window, window,

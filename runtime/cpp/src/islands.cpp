@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -103,7 +104,7 @@ class Region {
 }  // namespace
 
 Prediction without_islands(Prediction answer, const Clicks &clicks, double gap) {
-    const Logits &logits = answer.logits;
+    const Logits &logits = *answer.logits;
     const std::int64_t height = logits.height(), width = logits.width();
     Region mask(height, width);
     std::int64_t area = 0;
@@ -132,14 +133,14 @@ Prediction without_islands(Prediction answer, const Clicks &clicks, double gap) 
     if (islands == 0 || islands == area) {
         return answer;
     }
-    // Not in place: an eye on a GPU tells predictions by where their logits are.
-    Prediction result{answer.asked, answer.window, Logits(height, width, 1), answer.network};
+    auto without = std::make_shared<Logits>(height, width, 1);
     for (std::int64_t y = 0; y < height; ++y) {
         for (std::int64_t x = 0; x < width; ++x) {
-            result.logits.row(y)[x] = is_island(x, y) ? -arithmetic::kObeyLogit : logits.row(y)[x];
+            without->row(y)[x] = is_island(x, y) ? -arithmetic::kObeyLogit : logits.row(y)[x];
         }
     }
-    return result;
+    answer.logits = std::move(without);
+    return answer;
 }
 
 }  // namespace ioebss::core

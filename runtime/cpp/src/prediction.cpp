@@ -83,8 +83,6 @@ Prediction Predictor::later(const Clicks &clicks, const Last &last, bool given) 
     Clicks seen;
     std::copy_if(clicks.begin(), clicks.end(), std::back_inserter(seen),
                  [&window](const Click &click) { return window->shows(click); });
-    // It is not freed before all is done: an eye on a GPU tells predictions by where their logits
-    // are, and these would make room for others.
     const Prediction detail = eye_->look(*window, seen, {&answer, nullptr});
     return cleared(clicks, with_detail(answer, detail, clicks, height(), width()), given);
 }
@@ -145,7 +143,7 @@ std::optional<Window> Predictor::extent_of_mask(const Last &last) const {
         return Window{columns.first, rows.first, columns.last + 1, rows.last + 1};
     }
     using arithmetic::floor_divided;
-    const Logits &logits = last.prediction->logits;
+    const Logits &logits = *last.prediction->logits;
     const Window &window = last.prediction->window;
     const auto found = bounds(logits.height(), logits.width(),
                               [&logits](auto y, auto x) { return logits.row(y)[x] > 0; });

@@ -137,7 +137,7 @@ const std::uint8_t *Session::view_mask() {
 void Session::probability(const Rows<float> &rows) const {
     if (!steps_.empty()) {
         const Prediction &last = steps_.back().prediction;
-        logits_to_probability(last.logits, last.window, height(), width(), rows);
+        logits_to_probability(*last.logits, last.window, height(), width(), rows);
         obey_exactly(rows, clicks(steps_.size()));
         return;
     }

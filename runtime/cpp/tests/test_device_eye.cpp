@@ -14,6 +14,7 @@
 #include "check.h"
 #include "device_models.h"
 #include "driver/stand_in.h"
+#include "enlargement.h"
 
 using namespace ioebss::core;
 
@@ -119,6 +120,31 @@ void check_random_sessions() {
     }
     stand_in::set_capturable(true);
     CHECK(stand_in::held() == before && before == 0);
+}
+
+// Logits that lie where those of an answer lay that is gone are others.
+void check_logits_in_the_place_of_others() {
+    std::mt19937 random(4);
+    const Noise noise(80, 60, 6);
+    const ioebss_image view = noise.view();
+    const Photo photo = photo_of(&view);
+    const Window whole{0, 0, 80, 60};
+    const Pair pair = echo_pair(6, 64, std::nullopt);
+    const auto eye = pair.device->choice.backend->eye(photo, pair.device->manifest(), 64);
+    std::vector<std::uint8_t> found(photo.height() * photo.width()), expected(found.size());
+    for (int i = 0; i < 10; ++i) {
+        Prediction prediction = eye->look(whole, {{40, 30, 1}}, {});
+        const Window window = prediction.window;
+        const std::int64_t height = prediction.logits->height(), width = prediction.logits->width();
+        prediction.logits.reset();
+        auto logits = std::make_shared<Logits>(height, width, 1);
+        std::generate_n(logits->data(), logits->size(),
+                        [&random] { return random() % 2 == 0 ? 1.0F : -1.0F; });
+        eye->mask({whole, window, logits, 0.0}, {found.data(), photo.width()});
+        logits_to_mask(*logits, window, photo.height(), photo.width(),
+                       {expected.data(), photo.width()});
+        CHECK(found == expected);
+    }
 }
 
 // Seen by halves: the photo is much larger than the network's input.
@@ -308,6 +334,7 @@ void check_threads() {
 
 int main(int, char **arguments) {
     check_random_sessions();
+    check_logits_in_the_place_of_others();
     check_a_large_photo();
     check_that_clicks_are_played();
     check_that_clicks_take_no_more_memory();

@@ -3,7 +3,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -17,12 +19,12 @@ namespace {
 Prediction random_prediction(std::mt19937 &random, std::int64_t scale) {
     const std::int64_t height = 1 + random() % 14, width = 1 + random() % 17;
     const Window window{5, 7, 5 + width * scale, 7 + height * scale};
-    Prediction result{window, window, Logits(height, width, 1), 0.0};
+    auto logits = std::make_shared<Logits>(height, width, 1);
     const unsigned holes = random() % 4;
     for (std::int64_t i = 0; i < height * width; ++i) {
-        result.logits.data()[i] = random() % 60 < holes ? -1.5F : 2.5F;
+        logits->data()[i] = random() % 60 < holes ? -1.5F : 2.5F;
     }
-    return result;
+    return {window, window, std::move(logits), 0.0};
 }
 
 // Whether every pixel within `reach` steps of a king from a cell is in the mask; none is beyond it.
@@ -48,7 +50,7 @@ std::int64_t area(const Logits &logits) {
 bool contradicted(std::mt19937 &random) {
     const std::int64_t scale = 1 + random() % 3;
     const Prediction last = random_prediction(random, scale);
-    const std::int64_t height = last.logits.height(), width = last.logits.width();
+    const std::int64_t height = last.logits->height(), width = last.logits->width();
     const double depth = std::vector{0.0, 0.1, 0.2, 0.3, 1.0}[random() % 5];
     Clicks clicks(random() % 4, {6, 8, static_cast<std::int32_t>(random() % 2)});
     // In the middle of the photo pixels of a cell, which may lie beside the window.
@@ -57,8 +59,8 @@ bool contradicted(std::mt19937 &random) {
     const auto label = static_cast<std::int32_t>(random() % 4 == 0);
     clicks.push_back({5 + x * scale + scale / 2, 7 + y * scale + scale / 2, label});
     const auto reach =
-        static_cast<std::int64_t>(depth * std::sqrt(static_cast<double>(area(last.logits))));
-    const bool expected = clicks.size() <= 3 && label == 0 && surrounded(last.logits, x, y, reach);
+        static_cast<std::int64_t>(depth * std::sqrt(static_cast<double>(area(*last.logits))));
+    const bool expected = clicks.size() <= 3 && label == 0 && surrounded(*last.logits, x, y, reach);
     CHECK(is_contradicted(last, clicks, depth) == expected);
     return expected;
 }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -80,21 +80,21 @@ Case random_case(std::mt19937 &random) {
 // Compares one case; says whether it had islands.
 bool had_islands(const Case &c) {
     const Window window{0, 0, c.width, c.height};
-    Prediction answer{window, window, Logits(c.height, c.width, 1), 7.0};
-    std::copy(c.logits.begin(), c.logits.end(), answer.logits.data());
-    const float *before = answer.logits.data();
+    const auto before = std::make_shared<Logits>(c.height, c.width, 1);
+    std::copy(c.logits.begin(), c.logits.end(), before->data());
     const std::vector<bool> stays = kept(c);
     const bool any = std::find(stays.begin(), stays.end(), true) != stays.end();
-    const Prediction found = without_islands(std::move(answer), c.clicks, c.gap);
+    const Prediction found = without_islands({window, window, before, 7.0}, c.clicks, c.gap);
     CHECK(found.network == 7.0 && found.asked == window && found.window == window);
     bool islands = false;
     for (std::size_t i = 0; i < c.logits.size(); ++i) {
         const bool island = any && c.logits[i] > 0 && !stays[i];
         const float expected = island ? -ioebss::arithmetic::kObeyLogit : c.logits[i];
-        CHECK(found.logits.data()[i] == expected);
+        CHECK(found.logits->data()[i] == expected);
+        CHECK(before->data()[i] == c.logits[i]);
         islands = islands || island;
     }
-    CHECK((found.logits.data() == before) == !islands);
+    CHECK((found.logits == before) == !islands);
     return islands;
 }
 

@@ -69,7 +69,7 @@ Prediction DeviceEye::look(const Window &asked, const Clicks &clicks, const Last
     const auto [level, window] = placed(asked, height, width);
     const Shown shown{level, window, height, width};
     const Clicks cells = to_cells(clicks, window, height, width);
-    Prediction prediction{asked, window, Logits(height, width, 1), 0.0};
+    double network = 0;
     working([&] {
         show(shown);
         set_cells(cells);
@@ -77,22 +77,22 @@ Prediction DeviceEye::look(const Window &asked, const Clicks &clicks, const Last
         const Clock clock;
         looking_.run([&] { enqueue_look(shown.height, shown.width); }, stream_);
         driver_.synchronise(stream_);
-        prediction.network = clock.milliseconds();
+        network = clock.milliseconds();
     });
-    std::copy_n(static_cast<const float *>(pinned_logits_.get()), prediction.logits.size(),
-                prediction.logits.data());
+    auto logits = std::make_shared<Logits>(height, width, 1);
+    std::copy_n(static_cast<const float *>(pinned_logits_.get()), logits->size(), logits->data());
     shown_ = shown;
     drawn_ = cells;
-    held_ = prediction.logits.data();
-    return prediction;
+    held_ = logits;
+    return {asked, window, std::move(logits), network};
 }
 
 void DeviceEye::mask(const Prediction &prediction, const Rows<std::uint8_t> &rows) {
     working([&] {
         hold(prediction);
         look().window = box_of(prediction.window);
-        look().height = static_cast<std::int32_t>(prediction.logits.height());
-        look().width = static_cast<std::int32_t>(prediction.logits.width());
+        look().height = static_cast<std::int32_t>(prediction.logits->height());
+        look().width = static_cast<std::int32_t>(prediction.logits->width());
         masking_.run([&] { enqueue_mask(); }, stream_);
         driver_.synchronise(stream_);
     });
@@ -144,16 +144,16 @@ void DeviceEye::working(const std::function<void()> &work) {
 void DeviceEye::forget() {
     shown_.reset();
     drawn_.clear();
-    held_ = nullptr;
+    held_.reset();
 }
 
 // Has a prediction's logits on the GPU.
 void DeviceEye::hold(const Prediction &prediction) {
-    if (held_ != prediction.logits.data()) {
-        held_ = nullptr;
-        driver_.upload(logits_.get(), prediction.logits.data(),
-                       bytes<float>(prediction.logits.size()), stream_);
-        held_ = prediction.logits.data();
+    if (held_ != prediction.logits) {
+        held_.reset();
+        driver_.upload(logits_.get(), prediction.logits->data(),
+                       bytes<float>(prediction.logits->size()), stream_);
+        held_ = prediction.logits;
     }
 }
 
@@ -216,8 +216,8 @@ void DeviceEye::set_previous(const Last &last) {
         own.previous = kLogits;
         hold(*last.prediction);
         own.last_window = box_of(last.prediction->window);
-        own.last_height = static_cast<std::int32_t>(last.prediction->logits.height());
-        own.last_width = static_cast<std::int32_t>(last.prediction->logits.width());
+        own.last_height = static_cast<std::int32_t>(last.prediction->logits->height());
+        own.last_width = static_cast<std::int32_t>(last.prediction->logits->width());
     }
 }
 

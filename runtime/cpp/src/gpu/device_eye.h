@@ -76,9 +76,8 @@ class DeviceEye : public Eye {
     Recording looking_, masking_;
 
     std::optional<Shown> shown_;
-    Clicks drawn_;                 // whose discs are in the input
-    const float *held_ = nullptr;  // whose logits lie on the GPU: an answer's of this eye, the
-                                   // newest that was made there or copied there
+    Clicks drawn_;                        // whose discs are in the input
+    std::shared_ptr<const Logits> held_;  // these lie on the GPU, the newest made or copied there
 };
 
 }  // namespace ioebss::core
