@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from ioebss.atomic import write_atomically
-from ioebss.errors import DataError
+from ioebss.errors import DataError, UsageError
 from ioebss.evaluation.result_files import MAX_RESULT_BYTES, RESULT
 from ioebss.json_files import read_json_object
+from ioebss.windows import Zoom
 
 CLICKS = (1, 3, 5)
 COLOURS = ("tab:blue", "tab:orange", "tab:green")
@@ -86,13 +87,14 @@ def _read(path: Path) -> Accuracy:
             frozenset((str(row["scene"]), int(row["label"])) for row in result["instances"]),
             means,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError):
         raise DataError(f"{path} is not {RESULT}") from None
 
 
 def _zoom(value: Any) -> dict[str, Any] | None:
-    """The constants of zooming in; None is not zooming in."""
-    return {str(key): float(number) for key, number in value.items()} if value else None
+    """The constants of zooming in, also those that there were none of yet; None is not zooming
+    in."""
+    return asdict(Zoom(**value)) if value else None
 
 
 def _not_of_a_model(model: dict[str, Any]) -> str:

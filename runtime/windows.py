@@ -86,6 +86,10 @@ class Zoom:
         islands: parts of the mask are taken away that no foreground click is on, unless gaps of at
             most this times the root of the mask's area, in the network's pixels, part them from one
             that has a click. 0 to 10; None leaves all.
+        forget: the network is shown no previous mask for a click that is one of the first three,
+            off the object, and so deep in the mask that a square about it that reaches this times
+            the root of the mask's area, in the network's pixels, lies in it. 0 to 1; None always
+            shows it.
 
     Raises:
         UsageError: a value is out of range.

@@ -97,8 +97,8 @@ class DeviceEye:
             self._looking.do(partial(self._enqueue_look, height, width), self._stream)
             self._driver.synchronise(self._stream)
             network = 1e3 * (time.perf_counter() - started)
-        logits = self._pinned_logits[: height * width].reshape(height, width).copy()
-        self._shown, self._drawn, self._held = (level, window, height, width), cells, logits
+            logits = self._pinned_logits[: height * width].reshape(height, width).copy()
+            self._shown, self._drawn, self._held = (level, window, height, width), cells, logits
         return Prediction(asked, window, logits, network)
 
     def mask(self, prediction: Prediction) -> NDArray[np.bool_]:

@@ -128,7 +128,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "zooming too": {"zoom": Zoom(2, 1, 30, 1.0), "recommended_sizes": (64,)},
     "detailed": {"zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1), "recommended_sizes": (64,)},
     "without islands": {"zoom": Zoom(1.4, 1.15, 8, 0.7, islands=0.5)},
-    "forgetting": {"zoom": Zoom(1.4, 1.15, 8, 0.7, forget=0.05)},
+    "forgetting": {"zoom": Zoom(1.4, 1.15, 8, 0.7, forget=0.05), "size_multiple": 4},
     "all of it": {
         "zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1, islands=0.0, forget=0.1),
         "recommended_sizes": (64,),
@@ -186,6 +186,30 @@ def test_any_session(
     for name, *arguments in steps:
         pair.do(name, *arguments)
         pair.compare()
+
+
+def test_a_mask_is_forgotten_but_for_one_that_was_given(
+    models: Callable[[str], tuple[Segmenter, Any]],
+) -> None:
+    """The same clicks with a model that forgets and with one that does not."""
+    photo = np.random.default_rng(0).integers(0, 256, (90, 90, 3), np.uint8)
+    given = np.zeros((90, 90), bool)
+    given[20:70, 20:70] = True
+    predicted, corrected = [], []
+    for kind in ("zooming", "forgetting"):
+        segmenter, model = models(kind)
+        pair = Pair(segmenter.open(photo), model.session(photo))
+        pair.do("click", 45, 45)
+        pair.do("click", 49, 48, 0)
+        pair.compare()
+        predicted.append(pair.python.probability)
+        pair.do("reset", given)
+        pair.do("click", 22, 45, 0)
+        pair.do("click", 48, 45, 0)
+        pair.compare()
+        corrected.append(pair.python.probability)
+    assert not np.array_equal(*predicted)
+    np.testing.assert_array_equal(*corrected)
 
 
 @pytest.fixture

@@ -255,7 +255,8 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
         (
             ("--accuracy", "zoom.json"),
             1,
-            "64, zooming in (margin 1.4), without --flip, which",
+            "64, zooming in (margin 1.4, keep 1.15, min_side 96, first 1.0, detail 0.0, "
+            "detail_after 3, islands None, forget None), without --flip, which",
         ),
         (("--accuracy", "cut.json"), 1, "a graph cut refined"),
         (("--accuracy", "run.json"), 1, "of a training run, not of its export"),
@@ -341,10 +342,21 @@ def test_an_accuracy_belongs_to_one_way_of_zooming_in(make_model, tmp_path: Path
     write_accuracies(tmp_path, model)
     (accuracy,) = read_accuracies([tmp_path / "zoom.json"])
     row = {"sha256": read_manifest(model).sha256, "size": 64, "flip": False}
-    rows = [row | {"zoom": zoom} for zoom in (None, {"margin": 1.5}, {"margin": 1.4})]
-    assert matching(accuracy, rows) is rows[2]
-    with pytest.raises(DataError, match=r"zooming in \(margin 1\.4\), .* is not timed"):
-        matching(accuracy, rows[:2])
+    others = (Zoom(margin=1.5), Zoom(margin=1.4, islands=0.05), Zoom(margin=1.4, forget=0.1))
+    rows = [row | {"zoom": zoom} for zoom in (None, *map(asdict, (*others, Zoom(margin=1.4))))]
+    assert matching(accuracy, rows) is rows[4], "what it does not name was not yet done"
+    with pytest.raises(DataError, match=r"zooming in \(margin 1\.4, .* is not timed"):
+        matching(accuracy, rows[:4])
+
+
+@pytest.mark.parametrize("zoom", [{"margin": 0.5}, {"margin": "wide"}, {"unknown": 1}, [1]])
+def test_an_accuracy_of_no_way_of_zooming_in(make_model, tmp_path: Path, zoom: object) -> None:
+    write_accuracies(tmp_path, make_model(recommended_sizes=(64,)))
+    result = json.loads((tmp_path / "zoom.json").read_text())
+    result["model"]["zoom"] = zoom
+    (tmp_path / "zoom.json").write_text(json.dumps(result))
+    with pytest.raises(DataError, match=r"zoom\.json is not a result"):
+        read_accuracies([tmp_path / "zoom.json"])
 
 
 class Failing(Slow):

@@ -28,6 +28,7 @@ from ioebss.export.verify import Thresholds, photos_in, verify
 from ioebss.export.weights import load_trained
 from ioebss.manifest import read_manifest, sha256_of
 from ioebss.progress import Progress
+from ioebss.segmenter import BUNDLED
 from ioebss.windows import Zoom
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -71,6 +72,7 @@ def test_zoom_is_the_bundled_models_where_nothing_else_is_said() -> None:
     ):
         zoom = zoom_of(parser.parse_args(["--zoom", *words]).zoom)
         assert zoom == Zoom(islands=islands, forget=forget)
+    assert zoom_of([]) == read_manifest(BUNDLED).zoom
 
 
 def test_the_graph_follows_the_contract(exported: Path) -> None:

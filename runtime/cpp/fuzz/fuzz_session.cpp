@@ -58,6 +58,12 @@ class Echo : public Backend {
     bool previous_;
 };
 
+// None, or 0 to 1.
+std::optional<double> optional_share(Choices &choices) {
+    const auto value = choices.next<std::uint8_t>();
+    return value == 0 ? std::nullopt : std::optional((value - 1) / 254.0);
+}
+
 std::shared_ptr<const Model> model_of(Choices &choices) {
     const auto shape = choices.next<std::uint8_t>();
     Manifest manifest;
@@ -77,6 +83,10 @@ std::shared_ptr<const Model> model_of(Choices &choices) {
         const double keep = 1 + choices.next<std::uint8_t>() / 64.0;
         habits.zoom = Zoom{keep + choices.next<std::uint8_t>() / 64.0, keep,
                            1 + choices.next<std::uint8_t>(), choices.next<std::uint8_t>() / 255.0};
+        habits.zoom->detail = choices.next<std::uint8_t>() / 255.0;
+        habits.zoom->detail_after = choices.next<std::uint8_t>() % 4;
+        habits.zoom->islands = optional_share(choices);
+        habits.zoom->forget = optional_share(choices);
     }
     return std::make_shared<const Model>(Model{std::move(choice), std::move(habits)});
 }

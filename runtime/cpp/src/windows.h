@@ -43,8 +43,9 @@ struct Zoom {
     // times the root of the mask's area part them from one that has a click; 0 to 10, none leaves
     // all.
     std::optional<double> islands = std::nullopt;
-    // The network is shown no previous mask where one of the first three clicks is off the object
-    // and so deep in the mask: this times the root of its area on all sides; 0 to 1, none never.
+    // The network is shown no previous mask for a click that is one of the first three, off the
+    // object, and so deep in the mask that a square about it that reaches this times the root of
+    // the mask's area lies in it; 0 to 1, none always shows it.
     std::optional<double> forget = std::nullopt;
 };
 

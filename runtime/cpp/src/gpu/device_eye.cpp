@@ -68,7 +68,9 @@ Prediction DeviceEye::look(const Window &asked, const Clicks &clicks, const Last
     const auto [height, width] = manifest_.input_size(asked.height(), asked.width(), longest_);
     const auto [level, window] = placed(asked, height, width);
     const Shown shown{level, window, height, width};
-    const Clicks cells = to_cells(clicks, window, height, width);
+    Clicks cells = to_cells(clicks, window, height, width);
+    // Nothing may fail when the GPU has another input than what is known of it.
+    auto logits = std::make_shared<Logits>(height, width, 1);
     double network = 0;
     working([&] {
         show(shown);
@@ -79,10 +81,9 @@ Prediction DeviceEye::look(const Window &asked, const Clicks &clicks, const Last
         driver_.synchronise(stream_);
         network = clock.milliseconds();
     });
-    auto logits = std::make_shared<Logits>(height, width, 1);
     std::copy_n(static_cast<const float *>(pinned_logits_.get()), logits->size(), logits->data());
     shown_ = shown;
-    drawn_ = cells;
+    drawn_ = std::move(cells);
     held_ = logits;
     return {asked, window, std::move(logits), network};
 }
