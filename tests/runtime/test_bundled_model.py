@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def test_it_is_what_its_manifest_says() -> None:
     assert manifest.name == "default"
     assert BUNDLED.stat().st_size <= 30 * 1024 * 1024
     assert {m["split"] for m in manifest.metrics} == {"test_voc", "test_coco", "test"}
+    assert manifest.zoom and all(m["zoom"] == asdict(manifest.zoom) for m in manifest.metrics)
     runs = averaged(manifest.training)
     assert len(runs) == 4
     for training in runs:
