@@ -11,7 +11,7 @@ from ioebss.export.proof_cli import OF_PROOFS, add_proof_options
 from ioebss.windows import Zoom
 
 # How new models zoom in: as the bundled one does.
-_ZOOM = asdict(Zoom(islands=0.05, forget=0.15))
+_ZOOM = asdict(Zoom(islands=0.05, forget=0.15, unsure=1.0))
 _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in _ZOOM.items())
 _NONE = "none"
 _MAY_BE_NONE = [key for key, value in asdict(Zoom()).items() if value is None]

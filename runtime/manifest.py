@@ -211,7 +211,7 @@ _RULES = (
         _is_zoom,
         "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1), and "
         "optionally detail (0 to 1), detail_after (a whole number), islands (null, or 0 to 10), "
-        "forget (null, or 0 to 1)",
+        "forget (null, or 0 to 1), unsure (null, or 0 to 64)",
     ),
     ("sha256", is_sha256, "64 hex digits"),
     ("opset", whole(1, 1000), "a whole number"),

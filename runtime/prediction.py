@@ -14,6 +14,7 @@ from ioebss.details import detail_window, with_detail
 from ioebss.eye import Eye, Last, Prediction, Start
 from ioebss.forgetting import is_contradicted
 from ioebss.islands import without_islands
+from ioebss.opinions import sureness, surroundings
 from ioebss.windows import Window, Zoom, around, extent_of, widened
 
 MUCH_LARGER = 1.5  # a window is not kept when its area is so many times that of a new one
@@ -35,8 +36,9 @@ class Predictor:
     def predict(self, clicks: Sequence[Click], last: Last, given: bool) -> Prediction:
         """The next prediction.
 
-        Without a last one the whole photo is looked at; then, if the object turns out to be small,
-        the object once more. With one, the object alone, and after some clicks the surroundings of
+        Without a last one the whole photo is looked at, and where the network is unsure of what it
+        sees there the click's surroundings; then, if the object turns out to be small, the object
+        once more. With one, the object alone, and after some clicks the surroundings of
         the newest once more.
 
         Args:
@@ -58,13 +60,24 @@ class Predictor:
             if zoom.detail and not few:
                 answer = self._detailed(zoom, clicks, answer)
             return _cleared(zoom, clicks, answer, given)
-        coarse = self._eye.look(self._whole, clicks, None)
-        coarse = _cleared(zoom, clicks, coarse, given)
+        coarse = self._found(zoom, clicks, given)
         window = self._window(zoom, self._extent(clicks, coarse))
-        if window.area >= zoom.first * self._whole.area:
+        if coarse.asked == self._whole and window.area >= zoom.first * self._whole.area:
             return coarse
         fine = _cleared(zoom, clicks, self._eye.look(window, clicks, coarse), given)
         return replace(fine, network=coarse.network + fine.network)
+
+    def _found(self, zoom: Zoom, clicks: Sequence[Click], given: bool) -> Prediction:
+        """What is seen on the whole photo; where the network is unsure of that after one click, on
+        the click's surroundings, if it is surer of that."""
+        whole = _cleared(zoom, clicks, self._eye.look(self._whole, clicks, None), given)
+        if given or len(clicks) > 1 or zoom.unsure is None or sureness(whole) > zoom.unsure:
+            return whole
+        seen = self._window(zoom, self._extent(clicks, whole))
+        near = surroundings(zoom, clicks[0], seen, self.height, self.width)
+        other = _cleared(zoom, clicks, self._eye.look(near, clicks, None), given)
+        surer = other if sureness(other) > sureness(whole) else whole
+        return replace(surer, network=whole.network + other.network)
 
     def _detailed(self, zoom: Zoom, clicks: Sequence[Click], answer: Prediction) -> Prediction:
         """The answer with the surroundings of the newest click looked at once more."""

@@ -90,6 +90,9 @@ class Zoom:
             off the object, and so deep in the mask that a square about it that reaches this times
             the root of the mask's area, in the network's pixels, lies in it. 0 to 1; None always
             shows it.
+        unsure: where the mean logit in the first mask of one click is at most this, the network
+            looks at the click's surroundings too, and the answer with the higher mean counts. 0 to
+            64; None never.
 
     Raises:
         UsageError: a value is out of range.
@@ -103,6 +106,7 @@ class Zoom:
     detail_after: int = 3
     islands: float | None = None
     forget: float | None = None
+    unsure: float | None = None
 
     def __post_init__(self) -> None:
         for key in ("min_side", "detail_after"):
@@ -117,9 +121,10 @@ class Zoom:
             ("detail_after", 0, MAX_CLICKS),
             ("islands", 0, 10),
             ("forget", 0, 1),
+            ("unsure", 0, 64),
         ):
             value = getattr(self, key)
-            if key in ("islands", "forget") and value is None:
+            if key in ("islands", "forget", "unsure") and value is None:
                 continue
             if type(value) not in (int, float) or not low <= value <= high:
                 raise UsageError(f"zoom {key} = {value!r}; it must be {low} to {high}")

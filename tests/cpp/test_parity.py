@@ -128,9 +128,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "zooming too": {"zoom": Zoom(2, 1, 30, 1.0), "recommended_sizes": (64,)},
     "detailed": {"zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1), "recommended_sizes": (64,)},
     "without islands": {"zoom": Zoom(1.4, 1.15, 8, 0.7, islands=0.5)},
+    "unsure": {"zoom": Zoom(1.4, 1.15, 8, 1.0, unsure=64)},
     "forgetting": {"zoom": Zoom(1.4, 1.15, 8, 0.7, forget=0.05), "size_multiple": 4},
     "all of it": {
-        "zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1, islands=0.0, forget=0.1),
+        "zoom": Zoom(1.4, 1.15, 8, 0.7, 0.45, 1, islands=0.0, forget=0.1, unsure=64),
         "recommended_sizes": (64,),
     },
     "fixed": {"side": 64},

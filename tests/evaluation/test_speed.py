@@ -256,7 +256,7 @@ def test_the_command(command: Command, make_model: MakeModel, tmp_path: Path) ->
             ("--accuracy", "zoom.json"),
             1,
             "64, zooming in (margin 1.4, keep 1.15, min_side 96, first 1.0, detail 0.0, "
-            "detail_after 3, islands None, forget None), without --flip, which",
+            "detail_after 3, islands None, forget None, unsure None), without --flip, which",
         ),
         (("--accuracy", "cut.json"), 1, "a graph cut refined"),
         (("--accuracy", "run.json"), 1, "of a training run, not of its export"),

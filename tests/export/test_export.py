@@ -56,7 +56,7 @@ def test_the_manifest_tells_what_was_exported(exported: Path) -> None:
     assert manifest.channels == ("red", "green", "blue", "positive", "negative", "previous")
     assert (manifest.click_radius, manifest.size_multiple) == (5, 16)
     assert (manifest.recommended_sizes, manifest.fixed_size) == ((64, 128), None)
-    assert manifest.zoom == Zoom(margin=1.5, min_side=64, islands=0.05, forget=0.15)
+    assert manifest.zoom == Zoom(margin=1.5, min_side=64, islands=0.05, forget=0.15, unsure=1.0)
     assert manifest.licence == "none"
     assert manifest.training["proof"]["photos"] == 4
     assert manifest.training["proof"]["logit"] < 1e-3
@@ -65,13 +65,13 @@ def test_the_manifest_tells_what_was_exported(exported: Path) -> None:
 def test_zoom_is_the_bundled_models_where_nothing_else_is_said() -> None:
     parser = argparse.ArgumentParser()
     add_options(parser)
-    for words, islands, forget in (
-        ([], 0.05, 0.15),
-        (["islands=none", "forget=0"], None, 0.0),
-        (["islands=0", "forget=none"], 0.0, None),
+    for words, islands, forget, unsure in (
+        ([], 0.05, 0.15, 1.0),
+        (["islands=none", "forget=0"], None, 0.0, 1.0),
+        (["islands=0", "forget=none", "unsure=none"], 0.0, None, None),
     ):
         zoom = zoom_of(parser.parse_args(["--zoom", *words]).zoom)
-        assert zoom == Zoom(islands=islands, forget=forget)
+        assert zoom == Zoom(islands=islands, forget=forget, unsure=unsure)
     assert zoom_of([]) == read_manifest(BUNDLED).zoom
 
 

@@ -28,7 +28,8 @@ PHOTO = np.random.default_rng(5).integers(0, 256, (133, 201, 3), np.uint8)
 ZOOM = Zoom(1.5, 1.1, 30, 0.6)
 ZOOMS = (
     *(None, ZOOM, Zoom(1.6, 1.01, 12, 1.0), Zoom(1.5, 1.1, 8, 0.6, 0.4, 1)),
-    *(replace(ZOOM, islands=0.05, forget=0.05), Zoom(1.5, 1.1, 8, 0.6, 0.4, 1, 0.0, 0.0)),
+    *(replace(ZOOM, islands=0.05, forget=0.05), Zoom(1.5, 1.1, 8, 0.6, 0.4, 1, 0.0, 0.0, 64)),
+    replace(ZOOM, unsure=64),
 )
 
 FRACTION = st.floats(0, 1, exclude_max=True)

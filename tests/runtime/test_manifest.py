@@ -41,10 +41,11 @@ def test_zooms_of_earlier_versions_do_less(
     edit_manifest(model, {"zoom": ZOOM})
     assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1, 0.0, islands=None)
     edit_manifest(
-        model, {"zoom": ZOOM | {"detail": 0.5, "detail_after": 2, "islands": 0, "forget": 1}}
+        model,
+        {"zoom": ZOOM | {"detail": 0.5, "detail_after": 2, "islands": 0, "forget": 1, "unsure": 2}},
     )
-    assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1, 0.5, 2, 0, 1)
-    edit_manifest(model, {"zoom": ZOOM | {"islands": None, "forget": None}})
+    assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1, 0.5, 2, 0, 1, 2)
+    edit_manifest(model, {"zoom": ZOOM | {"islands": None, "forget": None, "unsure": None}})
     assert read_manifest(model).zoom == Zoom(1.4, 1.1, 9, 1)
 
 
@@ -86,6 +87,8 @@ def test_planes_are_discs_unless_said(make_model: Callable[..., Path], edit_mani
         ({"zoom": ZOOM | {"islands": True}}, "zoom is"),
         ({"zoom": ZOOM | {"forget": 1.1}}, "zoom is"),
         ({"zoom": ZOOM | {"forget": "often"}}, "zoom is"),
+        ({"zoom": ZOOM | {"unsure": -1}}, "zoom is"),
+        ({"zoom": ZOOM | {"unsure": True}}, "zoom is"),
         ({"sha256": "A" * 64}, "sha256 is"),
         ({"name": 7}, "name is 7; expected a text"),
         ({"metrics": {}}, "metrics is"),

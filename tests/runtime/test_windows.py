@@ -80,6 +80,7 @@ def test_extent_of_clicks() -> None:
         {"detail_after": 2.0},
         {"islands": 10.5},
         {"forget": -0.1},
+        {"unsure": 65.0},
     ],
 )
 def test_zoom_settings_out_of_range(change: dict[str, float]) -> None:

@@ -87,6 +87,7 @@ std::shared_ptr<const Model> model_of(Choices &choices) {
         habits.zoom->detail_after = choices.next<std::uint8_t>() % 4;
         habits.zoom->islands = optional_share(choices);
         habits.zoom->forget = optional_share(choices);
+        habits.zoom->unsure = optional_share(choices);
     }
     return std::make_shared<const Model>(Model{std::move(choice), std::move(habits)});
 }

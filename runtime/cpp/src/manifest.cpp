@@ -46,7 +46,8 @@ bool is_zoom(const Json &value) {
            is_whole(value["min_side"], 1, 4096) && is_number(value["first"], 0, 1) &&
            is_number(value.value("detail", Json(0)), 0, 1) &&
            is_whole(value.value("detail_after", Json(0)), 0, IOEBSS_MAX_CLICKS) &&
-           is_number_or_null(value, "islands", 0, 10) && is_number_or_null(value, "forget", 0, 1);
+           is_number_or_null(value, "islands", 0, 10) && is_number_or_null(value, "forget", 0, 1) &&
+           is_number_or_null(value, "unsure", 0, 64);
 }
 
 bool is_precision(const Json &value) {
@@ -79,7 +80,7 @@ constexpr std::array kRules{
     Rule{"zoom", false, is_zoom,
          "null, or margin (1 to 10), keep (1 to margin), min_side (1 to 4096), first (0 to 1), and "
          "optionally detail (0 to 1), detail_after (a whole number), islands (null, or 0 to 10), "
-         "forget (null, or 0 to 1)"},
+         "forget (null, or 0 to 1), unsure (null, or 0 to 64)"},
     Rule{"training", false, [](const Json &v) { return v.is_object(); }, "an object"},
     Rule{"metrics", false, are_objects, "a list"},
     Rule{"licence", false, is_text, "a text"},
@@ -120,6 +121,7 @@ Manifest manifest_of(const Json &table) {
         manifest.zoom->detail_after = zoom.value("detail_after", manifest.zoom->detail_after);
         manifest.zoom->islands = optional_number(zoom, "islands");
         manifest.zoom->forget = optional_number(zoom, "forget");
+        manifest.zoom->unsure = optional_number(zoom, "unsure");
     }
     return manifest;
 }

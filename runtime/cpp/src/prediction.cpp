@@ -8,6 +8,7 @@
 #include "details.h"
 #include "forgetting.h"
 #include "islands.h"
+#include "opinions.h"
 
 namespace ioebss::core {
 namespace {
@@ -57,14 +58,32 @@ Prediction Predictor::predict(const Clicks &clicks, const Last &last, bool given
     if (!last.nothing()) {
         return later(clicks, last, given);
     }
-    Prediction coarse = cleared(clicks, eye_->look(whole_, clicks, {}), given);
+    Prediction coarse = found(clicks, given);
     const Window window = new_window(extent(clicks, {&coarse, nullptr}));
-    if (static_cast<double>(window.area()) >= zoom_->first * static_cast<double>(whole_.area())) {
+    const bool small =
+        static_cast<double>(window.area()) < zoom_->first * static_cast<double>(whole_.area());
+    if (coarse.asked == whole_ && !small) {
         return coarse;
     }
     Prediction fine = cleared(clicks, eye_->look(window, clicks, {&coarse, nullptr}), given);
     fine.network += coarse.network;
     return fine;
+}
+
+// What is seen on the whole photo; where the network is unsure of that after one click, on the
+// click's surroundings, if it is surer of that.
+Prediction Predictor::found(const Clicks &clicks, bool given) {
+    Prediction whole = cleared(clicks, eye_->look(whole_, clicks, {}), given);
+    if (given || clicks.size() > 1 || !zoom_->unsure || sureness(whole) > *zoom_->unsure) {
+        return whole;
+    }
+    const Window seen = new_window(extent(clicks, {&whole, nullptr}));
+    const Window near = surroundings(*zoom_, clicks.front(), seen, height(), width());
+    Prediction other = cleared(clicks, eye_->look(near, clicks, {}), given);
+    const double network = whole.network + other.network;
+    Prediction surer = sureness(other) > sureness(whole) ? std::move(other) : std::move(whole);
+    surer.network = network;
+    return surer;
 }
 
 // The object, and after some clicks the surroundings of the newest once more.

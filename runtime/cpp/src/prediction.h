@@ -20,8 +20,9 @@ class Predictor {
     std::int64_t height() const { return whole_.y1; }
     std::int64_t width() const { return whole_.x1; }
 
-    // Without a last prediction the whole photo is looked at; then, if the object turns out to be
-    // small, the object once more. With one, the object alone, and after some clicks the
+    // Without a last prediction the whole photo is looked at, and where the network is unsure of
+    // what it sees there the click's surroundings; then, if the object turns out to be small, the
+    // object once more. With one, the object alone, and after some clicks the
     // surroundings of the newest once more.
     //   clicks: all of them, in photo pixels; at least one.
     //   given: more than the clicks says what belongs to the object: no part of the mask is an
@@ -35,6 +36,7 @@ class Predictor {
     }
 
   private:
+    Prediction found(const Clicks &clicks, bool given);
     Prediction later(const Clicks &clicks, const Last &last, bool given);
     bool is_forgotten(const Clicks &clicks, const Last &last) const;
     Prediction cleared(const Clicks &clicks, Prediction answer, bool given) const;

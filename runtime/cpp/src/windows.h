@@ -47,6 +47,9 @@ struct Zoom {
     // object, and so deep in the mask that a square about it that reaches this times the root of
     // the mask's area lies in it; 0 to 1, none always shows it.
     std::optional<double> forget = std::nullopt;
+    // Where the mean logit in the first mask of one click is at most this, the network looks at the
+    // click's surroundings too, and the answer with the higher mean counts; 0 to 64, none never.
+    std::optional<double> unsure = std::nullopt;
 };
 
 // The smallest window that holds all clicks; none without one.

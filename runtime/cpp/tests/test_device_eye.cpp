@@ -106,8 +106,8 @@ void check_random_sessions() {
                                          Zoom{1.5, 1.1, 30, 0.6},
                                          Zoom{1.6, 1.01, 12, 1.0},
                                          Zoom{1.5, 1.1, 8, 0.6, 0.4, 1},
-                                         Zoom{1.5, 1.1, 30, 0.6, 0, 3, 0.05, 0.05},
-                                         Zoom{1.5, 1.1, 8, 0.6, 0.4, 1, 0.0, 0.0}};
+                                         Zoom{1.5, 1.1, 30, 0.6, 0, 3, 0.05, 0.05, 64},
+                                         Zoom{1.5, 1.1, 8, 0.6, 0.4, 1, 0.0, 0.0, 64}};
     const int before = stand_in::held();
     for (int i = 0; i < 120; ++i) {
         stand_in::set_capturable(random() % 2 == 0);

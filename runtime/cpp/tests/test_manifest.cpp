@@ -40,6 +40,7 @@ void check_values() {
     CHECK(manifest.zoom && manifest.zoom->margin == 1.4 && manifest.zoom->min_side == 96);
     CHECK(manifest.zoom->detail == 0 && manifest.zoom->detail_after == 3);
     CHECK(!manifest.zoom->islands && !manifest.zoom->forget);
+    CHECK(!manifest.zoom->unsure);
     CHECK(!manifest.fixed_size);
     Json later = valid();
     later["unknown"] = {1, 2};
@@ -48,11 +49,12 @@ void check_values() {
     later["zoom"]["detail_after"] = 2;
     later["zoom"]["islands"] = 0.1;
     later["zoom"]["forget"] = 1;
+    later["zoom"]["unsure"] = 2;
     later.erase("training");
     const Manifest detailed = parse_manifest(later.dump(), "x.json");
     CHECK(detailed.name == "discs" && detailed.zoom->detail == 0.5);
     CHECK(detailed.zoom->detail_after == 2 && detailed.zoom->islands == 0.1);
-    CHECK(detailed.zoom->forget == 1.0);
+    CHECK(detailed.zoom->forget == 1.0 && detailed.zoom->unsure == 2.0);
     later["zoom"]["islands"] = later["zoom"]["forget"] = nullptr;
     CHECK(!parse_manifest(later.dump(), "x.json").zoom->islands);
     CHECK(!parse_manifest(later.dump(), "x.json").zoom->forget);
@@ -100,6 +102,8 @@ void check_refusals() {
     CHECK(refused_with("/zoom/islands", false, "zoom"));
     CHECK(refused_with("/zoom/forget", 1.1, "zoom"));
     CHECK(refused_with("/zoom/forget", "often", "zoom"));
+    CHECK(refused_with("/zoom/unsure", -1, "zoom"));
+    CHECK(refused_with("/zoom/unsure", true, "zoom"));
     CHECK(refused_with("/zoom", "near", "zoom"));
     Json lacking = valid();
     lacking.erase("opset"), lacking.erase("name");

@@ -1,0 +1,138 @@
+"""Second opinions: how sure an answer is, and when the network is asked once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ioebss import Segmenter, Session
+from ioebss.clicks import Click
+from ioebss.eye import Prediction
+from ioebss.opinions import LARGEST, sureness, surroundings
+from ioebss.windows import Window, Zoom
+
+LOGITS = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40),
+                    elements=st.floats(-80, 80, width=32))  # fmt: skip
+
+
+def predicted(logits: np.ndarray) -> Prediction:
+    window = Window(0, 0, logits.shape[1], logits.shape[0])
+    return Prediction(window, window, logits, 1.0)
+
+
+@given(LOGITS)
+def test_the_mean_logit_in_the_mask(logits: np.ndarray) -> None:
+    inside = np.minimum(logits[logits > 0].astype(float), LARGEST)
+    expected = inside.mean() if inside.size else 0.0
+    assert sureness(predicted(logits)) == pytest.approx(expected, abs=1 / 512)
+
+
+@given(LOGITS, st.integers(0, 2**32 - 1))
+def test_the_same_bits_in_any_order(logits: np.ndarray, seed: int) -> None:
+    mixed = np.random.default_rng(seed).permutation(logits.ravel()).reshape(logits.shape)
+    assert sureness(predicted(mixed)) == sureness(predicted(logits))
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (Window(0, 0, 400, 200), Window(50, 0, 350, 300)),  # three quarters, at the photo's edge
+        (Window(150, 50, 250, 150), Window(160, 30, 240, 110)),  # never below the smallest side
+    ],
+)
+def test_surroundings(seen: Window, expected: Window) -> None:
+    zoom = Zoom(margin=1.5, keep=1.1, min_side=80)
+    assert surroundings(zoom, Click(200, 70, 1), seen, 500, 600) == expected
+
+
+class Doubting:
+    """A backend that sees a square in the middle of all that it is shown, half as long and wide,
+    with the logits that it is told, one after the other."""
+
+    name = "doubting"
+
+    def __init__(self, logits: list[float]) -> None:
+        self.logits = logits
+        self.looks = 0
+
+    def run(self, inputs: np.ndarray) -> np.ndarray:
+        height, width = inputs.shape[2:]
+        answer = np.full((len(inputs), 1, height, width), -5, np.float32)
+        inner = (..., slice(height // 4, -height // 4), slice(width // 4, -width // 4))
+        answer[inner] = self.logits[min(self.looks, len(self.logits) - 1)]
+        self.looks += 1
+        return answer
+
+
+ZOOM = Zoom(margin=1.5, keep=1.1, min_side=40, first=1.0, unsure=1.0)
+
+
+def session_of(model: Path, *logits: float) -> tuple[Session, Doubting]:
+    segmenter = Segmenter(model)
+    backend = segmenter._backend = Doubting(list(logits))
+    return segmenter.open(np.zeros((400, 400, 3), np.uint8)), backend
+
+
+def middle(mask: np.ndarray) -> tuple[float, float]:
+    ys, xs = np.nonzero(mask)
+    return float(ys.mean()), float(xs.mean())
+
+
+@pytest.mark.parametrize(
+    ("whole", "near", "looks", "where"),
+    [
+        (0.9, 2.0, 3, 100),  # surer of the surroundings: the object is looked for there
+        (0.9, 0.8, 3, 200),  # not surer of them
+        (0.9, 0.9, 3, 200),
+        (1.0, 2.0, 3, 100),
+        (1.01, 2.0, 2, 200),  # sure enough
+    ],
+)
+def test_the_surer_of_two(
+    make_model: Callable[..., Path], whole: float, near: float, looks: int, where: int
+) -> None:
+    """The square of the whole photo is 100 to 300; its window has a side of 300, so that of the
+    click's surroundings is 225 and lies against the corner of the photo, from 0 to 225."""
+    session, backend = session_of(make_model(zoom=ZOOM), whole, near, 4.0)
+    mask = session.click(105, 105)
+    assert backend.looks == looks
+    assert middle(mask) == pytest.approx((where, where), abs=15)
+    session.click(110, 110)
+    assert backend.looks == looks + 1, "only the first click is in doubt"
+
+
+def test_several_clicks_and_given_masks_are_not_in_doubt(make_model: Callable[..., Path]) -> None:
+    session, backend = session_of(make_model(zoom=ZOOM), 0.5)
+    session.predict([(105, 105), (110, 110)])
+    assert backend.looks == 2
+    trimap = np.full((400, 400), 128, np.uint8)
+    trimap[100:110, 100:110] = 255
+    session.predict_trimap(trimap)
+    assert backend.looks == 4
+    start = np.zeros((400, 400), bool)
+    start[100:300, 100:300] = True
+    session.predict([(105, 105)], start)
+    assert backend.looks == 5
+    session.predict([(105, 105)])
+    assert backend.looks == 8
+
+
+def test_an_empty_answer_is_in_doubt(make_model: Callable[..., Path]) -> None:
+    session, backend = session_of(make_model(zoom=ZOOM), -1.0, 3.0)
+    session.click(105, 105)
+    assert backend.looks == 3
+
+
+@pytest.mark.parametrize("zoom", [None, Zoom(1.5, 1.1, 40, 1.0)])
+def test_nobody_is_in_doubt_unless_the_manifest_says_so(
+    make_model: Callable[..., Path], zoom: Zoom | None
+) -> None:
+    session, backend = session_of(make_model(zoom=zoom), 0.1, 3.0)
+    session.click(105, 105)
+    assert backend.looks == (2 if zoom else 1)
