@@ -55,12 +55,12 @@ Triton Inference Server. Everything is proven on real photographs first: a run's
 the PyTorch model, the masks of a lower precision those of float32. A failed proof leaves no file.
 """
 EPILOG = """examples:
-  ioebss-export runs/mine -o mine.onnx --zoom
+  ioebss-export runs/mine -o mine.onnx
   ioebss-export mine.onnx --fp16
   ioebss-export mine.onnx --int8 --calibration DATA
   ioebss-export mine.onnx --fp16 --engine auto
   ioebss-export mine.onnx --triton repository
-  ioebss-export --verify mine.onnx mine.int8.cpu.onnx --data DATA --report proof  (--verify --help)
+  ioebss-export --verify mine.onnx mine.int8.cpu.onnx --data DATA --report proof  (--help --verify)
 """
 
 
@@ -248,6 +248,7 @@ def _export_run(arguments: argparse.Namespace, output: Path, progress: Progress)
         arguments.photos,
         arguments.recommended_sizes,
         zoom=None if arguments.zoom is None else zoom_of(arguments.zoom),
+        usual_zoom=None if arguments.no_zoom else zoom_of([]),
         name=arguments.name,
         licence=arguments.licence,
         command=_command(),

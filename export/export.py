@@ -31,6 +31,7 @@ def export_model(
     photos: Path | None = None,
     sizes: list[int] | None = None,
     zoom: Zoom | None = None,
+    usual_zoom: Zoom | None = None,
     **described: Any,
 ) -> Proof:
     """Exports the best weights of a run to an ONNX graph and its manifest, proven first.
@@ -40,8 +41,9 @@ def export_model(
         output: the ONNX file; its manifest goes beside it.
         size: side of a fixed square input; None leaves N, H and W open.
         photos: folder of photos to prove the export on; None takes the samples.
-        sizes: recommended longer sides; None takes the training size.
+        sizes: recommended longer sides; None takes `recommended_sides`.
         zoom: how the runtime zooms in on the object; None leaves it at the whole photo.
+        usual_zoom: the same for a network that reads a previous mask, where `zoom` is None.
         described: name, licence and command of the manifest.
 
     Raises:
@@ -52,13 +54,17 @@ def export_model(
     """
     check_model_output(output)
     trained = load_trained(run)
-    sizes = sizes or [training_side(trained) if size is None else size]
+    if zoom is None and trained.recipe.network.in_channels == len(CHANNELS):
+        zoom = usual_zoom
+    sizes = sizes or ([size] if size else recommended_sides(trained, zoom))
     for side in sizes if size is None else (size, *sizes):
         check_side(trained.model, side)
     pictures = photos_in(photos)
     with tempfile.TemporaryDirectory(prefix="ioebss-export-") as folder:
         graph = Path(folder) / output.name
         progress.say(f"exporting {trained.recipe.name} to ONNX, opset {OPSET}")
+        looks = "the whole photo" if zoom is None else "the whole photo, then the object"
+        progress.say(f"it looks at {looks}, at {sizes[0]} pixels")
         export_graph(trained.model, graph, size)
         opset = next(
             o.version for o in onnx.load(graph).opset_import if o.domain in ("", "ai.onnx")
@@ -80,6 +86,16 @@ def training_side(trained: Trained) -> int:
     """The training size, rounded to what the model takes, in pixels."""
     step = size_multiple(trained.model)
     return max(1, round(trained.recipe.data.size / step)) * step
+
+
+def recommended_sides(trained: Trained, zoom: Zoom | None) -> list[int]:
+    """Longer sides to recommend: the training size; of a network that zooms in a quarter more, then
+    that size, then half as much more, as was measured best of the recipe `default`
+    (docs/results/README.md)."""
+    side, step = training_side(trained), size_multiple(trained.model)
+    if zoom is None:
+        return [side]
+    return [max(1, round(side * share / step)) * step for share in (1.25, 1, 1.5)]
 
 
 def manifest_of_run(run: Path, trained: Trained, zoom: Zoom | None = None) -> Manifest:

@@ -40,8 +40,8 @@ class Case:
         name: of the photo.
         clicks: that both models got.
         ious: of the candidate's mask with the reference's after each, in sessions of their own.
-        same_inputs: the same in the network's resolution, of what both answer to the inputs of the
-            reference's session.
+        same_inputs: the same in the network's resolution, of what both answer to the last input of
+            each click in the reference's session.
         reference_truth, candidate_truth: IoU with the truth after 1, 2, ... clicks of each model's
             own robot user; empty where there is no truth.
     """

@@ -17,7 +17,7 @@ _NONE = "none"
 _MAY_BE_NONE = [key for key, value in asdict(Zoom()).items() if value is None]
 _OR_NONE = " or ".join(f"{key}={_NONE}" for key in _MAY_BE_NONE)
 # Options that only mean something together with another one; the command refuses them without it.
-OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "photos", "name", "licence")
+OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "no_zoom", "photos", "name", "licence")
 OF_LOWER_PRECISION = ("keep_fp32",)
 OF_PROVEN = ("data", "split", *OF_PROOFS)  # of models that are compared with others
 OF_INT8 = ("calibration", "exclude_until")
@@ -69,16 +69,21 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         "--recommended-sizes",
         type=_sides,
         metavar="S,S,...",
-        help="longer sides to recommend, the runtime's default first (the training size)",
+        help="longer sides to recommend, the runtime's default first (the training size; a "
+        "quarter more, that and half as much more where it zooms in)",
     )
-    group.add_argument(
+    zoom = group.add_mutually_exclusive_group()
+    zoom.add_argument(
         "--zoom",
         type=_zoom,
         nargs="*",
         metavar="KEY=VALUE",
-        help="have the runtime zoom in on the object; margin, keep and the others as in "
-        f"ioebss.windows.Zoom ({_ZOOM_DEFAULTS}; {_OR_NONE}); without --zoom it looks "
-        "at the whole photo",
+        help="have the runtime zoom in on the object, which networks that read a previous mask do "
+        "without asking; margin, keep and the others as in ioebss.windows.Zoom "
+        f"({_ZOOM_DEFAULTS}; {_OR_NONE})",
+    )
+    zoom.add_argument(
+        "--no-zoom", action="store_true", help="have the runtime look at the whole photo alone"
     )
     group.add_argument(
         "--photos", type=Path, metavar="DIR", help="photos for the proof (the bundled samples)"

@@ -24,9 +24,9 @@ where masks are given, mean IoU and clicks to a target IoU. Exit code 0: passed;
 could not be run.
 """
 EPILOG = """examples:
-  ioebss-export --verify mine.onnx mine.int8.onnx --data DATA --split val --report proof
+  ioebss-export --verify mine.onnx mine.int8.cpu.onnx --data DATA --split val --report proof
   ioebss-export --verify mine.onnx mine.fp16.onnx --photos holiday/
-  ioebss-export --verify mine.onnx mine.int8.onnx          (on the photos that come with IOEBSS)
+  ioebss-export --verify mine.onnx mine.int8.cpu.onnx          (on the photos that come with IOEBSS)
 """
 SPLIT = "val"
 OF_PROOFS = ("proof_photos", "mean_iou", "worst_iou", "session_iou", "noc", "report")

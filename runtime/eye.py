@@ -156,7 +156,7 @@ class HostEye:
 
     def _view(self, window: Window) -> tuple[Window, NDArray[np.float32]]:
         """The aligned window and its colours in the network's resolution. The whole photo's and the
-        last two, of the object and of a detail, are kept."""
+        last two are kept, of the object and of a detail or of a click's surroundings."""
         view = self._views.pop(window, None)
         if view is None:
             size = self._manifest.input_size(window.height, window.width, self._longest)

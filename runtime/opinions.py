@@ -11,18 +11,27 @@ from __future__ import annotations
 import numpy as np
 
 from ioebss.clicks import Click
-from ioebss.eye import Prediction
+from ioebss.eye import Prediction, to_cell
+from ioebss.obedience import LOGIT
 from ioebss.windows import Window, Zoom, around, extent_of
 
-CLOSER = 0.75  # side of the surroundings over the longer one of the window of what was seen
+CLOSER = 0.75  # side of the surroundings over the longer side of the window of what was seen
 LARGEST = 64.0  # logits above count as this one
 UNIT = 1 / 256  # of logits: their sum is exact, in whatever order they are added
 
 
-def sureness(answer: Prediction) -> float:
-    """The mean logit in the mask, from 0, which is that of an empty mask, to `LARGEST`."""
+def sureness(answer: Prediction, click: Click) -> float:
+    """The mean logit in the mask, from 0 to `LARGEST`.
+
+    It is 0 where the network saw nothing at the click, which is obeyed all the same.
+
+    Args:
+        answer: clicks are obeyed in it.
+        click: on the object, within the answer's window.
+    """
+    cell = to_cell(click, answer.window, *answer.logits.shape)
     logits = answer.logits[answer.logits > 0]
-    if not logits.size:
+    if answer.logits[cell.y, cell.x] == LOGIT or not logits.size:
         return 0.0
     units = np.rint(np.minimum(logits, np.float32(LARGEST)) / np.float32(UNIT))
     return float(units.sum(dtype=np.float64)) * UNIT / logits.size

@@ -37,15 +37,15 @@ class Predictor:
         """The next prediction.
 
         Without a last one the whole photo is looked at, and where the network is unsure of what it
-        sees there the click's surroundings; then, if the object turns out to be small, the object
-        once more. With one, the object alone, and after some clicks the surroundings of
-        the newest once more.
+        sees there the click's surroundings; then, if the object turns out to be small, or was found
+        in those, the object once more. With one, the object alone, and after some clicks the
+        surroundings of the newest once more.
 
         Args:
             clicks: all of them, in photo pixels, the newest at the end; at least one.
             last: what is known from before the newest click.
             given: more than the clicks says what belongs to the object: no part of the mask is an
-                island, and what was predicted is not forgotten.
+                island, what was predicted is not forgotten, and there is no second opinion.
 
         Raises:
             BackendError: the engine failed.
@@ -71,12 +71,15 @@ class Predictor:
         """What is seen on the whole photo; where the network is unsure of that after one click, on
         the click's surroundings, if it is surer of that."""
         whole = _cleared(zoom, clicks, self._eye.look(self._whole, clicks, None), given)
-        if given or len(clicks) > 1 or zoom.unsure is None or sureness(whole) > zoom.unsure:
+        if given or len(clicks) > 1 or zoom.unsure is None:
             return whole
+        click, sure = clicks[0], sureness(whole, clicks[0])
         seen = self._window(zoom, self._extent(clicks, whole))
-        near = surroundings(zoom, clicks[0], seen, self.height, self.width)
+        near = surroundings(zoom, click, seen, self.height, self.width)
+        if sure > zoom.unsure or near == self._whole:
+            return whole
         other = _cleared(zoom, clicks, self._eye.look(near, clicks, None), given)
-        surer = other if sureness(other) > sureness(whole) else whole
+        surer = other if sureness(other, click) > sure else whole
         return replace(surer, network=whole.network + other.network)
 
     def _detailed(self, zoom: Zoom, clicks: Sequence[Click], answer: Prediction) -> Prediction:

@@ -187,8 +187,8 @@ class Session:
         clicks: Iterable[Sequence[float] | Click],
         mask: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.bool_]:
-        """The mask of a set of clicks at once, in one or two looks. The session's own
-        clicks neither count nor change.
+        """The mask of a set of clicks at once, in one to three looks. The session's
+        own clicks neither count nor change.
 
         Args:
             clicks: (x, y) or (x, y, label) each; at least one foreground, unless `mask` is given.

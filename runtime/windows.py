@@ -78,7 +78,7 @@ class Zoom:
             it has become much too large; 1 to `margin`.
         min_side: of the window, in photo pixels: there is nothing to be seen by enlarging more.
         first: share of the photo: an object whose window is smaller than this is looked at once
-            more within the first click; 0 to 1.
+            more within the first click, as is one that a second opinion found; 0 to 1.
         detail: side of a window about the newest click, over the longer side of the object's, that
             is looked at once more: later clicks correct details; 0 to 1, 0 never.
         detail_after: clicks after which that begins, from 0. Where a session starts from a mask, it

@@ -162,6 +162,8 @@ class Service:
             mask = None
             if start is not None:
                 mask = await self.photos.run(client, partial(self._read_mask, start))
+            for x, y, label in clicks:
+                _check_inside(session, x, y, label)
             valid = session.validated(clicks)
             asked = time.perf_counter()
             steps = _timed(replay_steps(session, valid, mask), session)

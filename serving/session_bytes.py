@@ -17,5 +17,5 @@ def session_bytes(session: Session, network_side: int, clicks: int) -> int:
     """
     pixels: int = session.height * session.width
     logits = LOGIT_BYTES * network_side * network_side
-    # The photo's pyramid is a third of it at most; two views are kept, and two masks.
-    return 4 * pixels + 2 * pixels + (6 + clicks) * logits
+    # The photo's pyramid is a third of it at most; three views are kept, and two masks.
+    return 4 * pixels + 2 * pixels + (9 + clicks) * logits

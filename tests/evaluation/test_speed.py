@@ -342,11 +342,16 @@ def test_an_accuracy_belongs_to_one_way_of_zooming_in(make_model, tmp_path: Path
     write_accuracies(tmp_path, model)
     (accuracy,) = read_accuracies([tmp_path / "zoom.json"])
     row = {"sha256": read_manifest(model).sha256, "size": 64, "flip": False}
-    others = (Zoom(margin=1.5), Zoom(margin=1.4, islands=0.05), Zoom(margin=1.4, forget=0.1))
+    others = (
+        Zoom(margin=1.5),
+        Zoom(margin=1.4, islands=0.05),
+        Zoom(margin=1.4, forget=0.1),
+        Zoom(margin=1.4, unsure=1),
+    )
     rows = [row | {"zoom": zoom} for zoom in (None, *map(asdict, (*others, Zoom(margin=1.4))))]
-    assert matching(accuracy, rows) is rows[4], "what it does not name was not yet done"
+    assert matching(accuracy, rows) is rows[5], "what it does not name was not yet done"
     with pytest.raises(DataError, match=r"zooming in \(margin 1\.4, .* is not timed"):
-        matching(accuracy, rows[:4])
+        matching(accuracy, rows[:5])
 
 
 @pytest.mark.parametrize("zoom", [{"margin": 0.5}, {"margin": "wide"}, {"unknown": 1}, [1]])

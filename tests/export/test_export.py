@@ -75,6 +75,30 @@ def test_zoom_is_the_bundled_models_where_nothing_else_is_said() -> None:
     assert zoom_of([]) == read_manifest(BUNDLED).zoom
 
 
+@pytest.mark.parametrize(
+    ("words", "zoom", "sizes"),
+    [
+        # A quarter and half as much more than 64, to multiples of 16.
+        ([], Zoom(islands=0.05, forget=0.15, unsure=1.0), (80, 64, 96)),
+        (["--no-zoom"], None, (64,)),
+    ],
+)
+def test_a_network_that_reads_a_previous_mask_zooms_in_unless_told_otherwise(
+    run: Path,
+    tmp_path: Path,
+    command_in: Callable[[Path], Command],
+    words: list[str],
+    zoom: Zoom | None,
+    sizes: tuple[int, ...],
+) -> None:
+    result = command_in(tmp_path)("ioebss-export", run, "-o", "tiny.onnx", *words)
+    assert result.returncode == 0, result.stderr
+    manifest = read_manifest(tmp_path / "tiny.onnx")
+    assert (manifest.zoom, manifest.recommended_sizes) == (zoom, sizes)
+    looks = "the whole photo, then the object" if zoom else "the whole photo"
+    assert f"it looks at {looks}, at {sizes[0]} pixels" in result.stderr
+
+
 def test_the_graph_follows_the_contract(exported: Path) -> None:
     graph = onnx.load(exported)
     onnx.checker.check_model(graph, full_check=True)
@@ -265,6 +289,7 @@ def test_what_makes_no_sense_is_refused(call: Command, run: Path, tmp_path: Path
         ((run, "-o", "n.onnx", "--size", "100"), 2, "multiple of 16"),
         ((run, "-o", "n.onnx", "--recommended-sizes", "100"), 2, "multiple of 16"),
         ((run, "-o", "n.onnx", "--recommended-sizes", "a"), 2, "no list of sides"),
+        ((run, "-o", "n.onnx", "--zoom", "--no-zoom"), 2, "not allowed with argument --zoom"),
         ((run, "-o", "n.onnx", "--zoom", "wide=2"), 2, "none of the settings such as margin=1.4"),
         ((run, "-o", "n.onnx", "--zoom", "margin=a"), 2, "none of the settings"),
         ((run, "-o", "n.onnx", "--zoom", "margin=0.5"), 2, "margin = 0.5; it must be 1 to 10"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from ioebss import Segmenter, Session
 from ioebss.clicks import Click
 from ioebss.eye import Prediction
+from ioebss.obedience import LOGIT, obey
 from ioebss.opinions import LARGEST, sureness, surroundings
 from ioebss.windows import Window, Zoom
 
@@ -30,13 +32,25 @@ def predicted(logits: np.ndarray) -> Prediction:
 def test_the_mean_logit_in_the_mask(logits: np.ndarray) -> None:
     inside = np.minimum(logits[logits > 0].astype(float), LARGEST)
     expected = inside.mean() if inside.size else 0.0
-    assert sureness(predicted(logits)) == pytest.approx(expected, abs=1 / 512)
+    found = sureness(predicted(logits), Click(0, 0, 1))
+    assert found == (0 if logits[0, 0] == LOGIT else pytest.approx(expected, abs=1 / 512))
 
 
 @given(LOGITS, st.integers(0, 2**32 - 1))
 def test_the_same_bits_in_any_order(logits: np.ndarray, seed: int) -> None:
-    mixed = np.random.default_rng(seed).permutation(logits.ravel()).reshape(logits.shape)
-    assert sureness(predicted(mixed)) == sureness(predicted(logits))
+    rest = np.random.default_rng(seed).permutation(logits.ravel()[1:])
+    mixed = np.append(logits.ravel()[:1], rest).reshape(logits.shape)
+    click = Click(0, 0, 1)
+    assert sureness(predicted(mixed), click) == sureness(predicted(logits), click)
+
+
+def test_what_is_not_seen_at_the_click_is_not_sure() -> None:
+    logits = np.full((40, 40), -3, np.float32)
+    logits[20:30, 20:30] = 9
+    obey(logits, [Click(5, 5, 1)])
+    assert logits[5, 5] == LOGIT
+    assert sureness(predicted(logits), Click(5, 5, 1)) == 0
+    assert sureness(predicted(logits), Click(25, 25, 1)) > 6
 
 
 @pytest.mark.parametrize(
@@ -123,10 +137,22 @@ def test_several_clicks_and_given_masks_are_not_in_doubt(make_model: Callable[..
     assert backend.looks == 8
 
 
-def test_an_empty_answer_is_in_doubt(make_model: Callable[..., Path]) -> None:
-    session, backend = session_of(make_model(zoom=ZOOM), -1.0, 3.0)
-    session.click(105, 105)
+def test_an_answer_without_the_click_is_in_doubt(make_model: Callable[..., Path]) -> None:
+    session, backend = session_of(make_model(zoom=replace(ZOOM, unsure=0.5)), -1.0, 0.2, 3.0)
+    assert middle(session.click(105, 105)) == pytest.approx((100, 100), abs=15)
     assert backend.looks == 3
+    session, backend = session_of(make_model(zoom=ZOOM), 0.9, -1.0, 3.0)
+    assert middle(session.click(105, 105)) == pytest.approx((200, 200), abs=15)
+    assert backend.looks == 3
+
+
+def test_surroundings_that_are_the_whole_photo_are_not_looked_at(
+    make_model: Callable[..., Path],
+) -> None:
+    segmenter = Segmenter(make_model(zoom=replace(ZOOM, min_side=90)))
+    backend = segmenter._backend = Doubting([0.5])
+    segmenter.open(np.zeros((90, 80, 3), np.uint8)).click(40, 40)
+    assert backend.looks == 1
 
 
 @pytest.mark.parametrize("zoom", [None, Zoom(1.5, 1.1, 40, 1.0)])

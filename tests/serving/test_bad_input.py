@@ -77,6 +77,13 @@ def test_what_was_outside_is_said(served: Any, session: str) -> None:
     assert "450" in refused(reply, 422, "click_outside")
 
 
+def test_outside_has_the_same_code_without_a_session(served: Any, cat: bytes) -> None:
+    files = {"photo": ("p", cat)}
+    for clicks in ("[[451, 1]]", '[[1, 1], {"x": 1, "y": 300}]'):
+        reply = served.client.post("/v1/segment", files=files, data={"clicks": clicks})
+        refused(reply, 422, "click_outside")
+
+
 @pytest.mark.parametrize("kind", ["application/xml", "text/plain", "multipart/form-data", ""])
 def test_other_kinds_of_body(served: Any, session: str, kind: str) -> None:
     reply = served.client.post(

@@ -38,7 +38,7 @@ class HostEye : public Eye {
     Pyramid pyramid_;
     Window whole_;
     View whole_view_;                 // kept from click to click, as
-    std::array<View, 2> last_views_;  // those of the object and of a detail; the newest first
+    std::array<View, 2> last_views_;  // the last two, the newest first
     std::vector<float> input_;        // of the network: (channels, height, width)
     std::optional<Window> painted_;   // whose colours are in it
     std::vector<float> mirrored_, probability_;

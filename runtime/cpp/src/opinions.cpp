@@ -4,10 +4,12 @@
 #include <cmath>
 #include <cstdint>
 
+#include "arithmetic.h"
+
 namespace ioebss::core {
 namespace {
 
-// Side of the surroundings over the longer one of the window of what was seen.
+// Side of the surroundings over the longer side of the window of what was seen.
 constexpr double kCloser = 0.75;
 // Logits above count as this one.
 constexpr float kLargest = 64;
@@ -16,8 +18,12 @@ constexpr float kUnit = 1.0F / 256;
 
 }  // namespace
 
-double sureness(const Prediction &answer) {
+double sureness(const Prediction &answer, const Click &click) {
     const Logits &logits = *answer.logits;
+    const Click cell = to_cells({click}, answer.window, logits.height(), logits.width()).front();
+    if (logits.row(cell.y)[cell.x] == arithmetic::kObeyLogit) {
+        return 0;
+    }
     double units = 0;
     std::int64_t count = 0;
     for (std::int64_t i = 0; i < logits.size(); ++i) {

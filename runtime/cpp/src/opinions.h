@@ -8,8 +8,10 @@
 
 namespace ioebss::core {
 
-// The mean logit in the mask, from 0, which is that of an empty mask, to 64.
-double sureness(const Prediction &answer);
+// The mean logit in the mask, from 0 to 64. It is 0 where the network saw nothing at the click,
+// which is obeyed all the same.
+//   click: on the object, within the answer's window.
+double sureness(const Prediction &answer, const Click &click);
 
 // Those of a click.
 //   zoom: says how small they are at least.

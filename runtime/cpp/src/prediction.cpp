@@ -74,14 +74,19 @@ Prediction Predictor::predict(const Clicks &clicks, const Last &last, bool given
 // click's surroundings, if it is surer of that.
 Prediction Predictor::found(const Clicks &clicks, bool given) {
     Prediction whole = cleared(clicks, eye_->look(whole_, clicks, {}), given);
-    if (given || clicks.size() > 1 || !zoom_->unsure || sureness(whole) > *zoom_->unsure) {
+    if (given || clicks.size() > 1 || !zoom_->unsure) {
         return whole;
     }
+    const Click &click = clicks.front();
+    const double sure = sureness(whole, click);
     const Window seen = new_window(extent(clicks, {&whole, nullptr}));
-    const Window near = surroundings(*zoom_, clicks.front(), seen, height(), width());
+    const Window near = surroundings(*zoom_, click, seen, height(), width());
+    if (sure > *zoom_->unsure || near == whole_) {
+        return whole;
+    }
     Prediction other = cleared(clicks, eye_->look(near, clicks, {}), given);
     const double network = whole.network + other.network;
-    Prediction surer = sureness(other) > sureness(whole) ? std::move(other) : std::move(whole);
+    Prediction surer = sureness(other, click) > sure ? std::move(other) : std::move(whole);
     surer.network = network;
     return surer;
 }

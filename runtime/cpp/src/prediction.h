@@ -21,12 +21,12 @@ class Predictor {
     std::int64_t width() const { return whole_.x1; }
 
     // Without a last prediction the whole photo is looked at, and where the network is unsure of
-    // what it sees there the click's surroundings; then, if the object turns out to be small, the
-    // object once more. With one, the object alone, and after some clicks the
-    // surroundings of the newest once more.
+    // what it sees there the click's surroundings; then, if the object turns out to be small, or
+    // was found in those, the object once more. With one, the object alone, and after some clicks
+    // the surroundings of the newest once more.
     //   clicks: all of them, in photo pixels; at least one.
     //   given: more than the clicks says what belongs to the object: no part of the mask is an
-    //   island, and what was predicted is not forgotten.
+    //   island, what was predicted is not forgotten, and there is no second opinion.
     // Throws a backend error if the engine fails.
     Prediction predict(const Clicks &clicks, const Last &last, bool given);
 

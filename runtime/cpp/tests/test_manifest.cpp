@@ -55,9 +55,10 @@ void check_values() {
     CHECK(detailed.name == "discs" && detailed.zoom->detail == 0.5);
     CHECK(detailed.zoom->detail_after == 2 && detailed.zoom->islands == 0.1);
     CHECK(detailed.zoom->forget == 1.0 && detailed.zoom->unsure == 2.0);
-    later["zoom"]["islands"] = later["zoom"]["forget"] = nullptr;
+    later["zoom"]["islands"] = later["zoom"]["forget"] = later["zoom"]["unsure"] = nullptr;
     CHECK(!parse_manifest(later.dump(), "x.json").zoom->islands);
     CHECK(!parse_manifest(later.dump(), "x.json").zoom->forget);
+    CHECK(!parse_manifest(later.dump(), "x.json").zoom->unsure);
     Json five = valid();
     five["channels"].erase(5);
     five["zoom"] = nullptr;
