@@ -278,7 +278,7 @@ def test_a_run_in_half_precision(
     assert "max |logit difference|" in result.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["half.json", "half.onnx"]
     manifest = read_manifest(tmp_path / "half.onnx")
-    assert (manifest.precision, manifest.recommended_sizes) == ("fp16", (64,))
+    assert (manifest.precision, manifest.recommended_sizes) == ("fp16", (80, 64, 96))
     types = {c.data_type for c in onnx.load(tmp_path / "half.onnx").graph.initializer}
     assert onnx.TensorProto.FLOAT16 in types
 

@@ -40,7 +40,7 @@ def test_the_least_recently_used_goes_first(segmenter: Segmenter) -> None:
 
 def test_they_are_bounded_by_what_they_hold(segmenter: Segmenter) -> None:
     """Room for two without clicks; the logits of a click are 64 KiB at 128 x 128 pixels."""
-    each = 6 * PHOTO.shape[0] * PHOTO.shape[1] + 6 * 4 * 128 * 128
+    each = 6 * PHOTO.shape[0] * PHOTO.shape[1] + 9 * 4 * 128 * 128
     for room, kept in ((2 * each, True), (2 * each - 1, False)):
         photos = OpenPhotos(segmenter, 10, room)
         photos.session("a", lambda: PHOTO)
