@@ -8,14 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ioebss.export.proof_cli import OF_PROOFS, add_proof_options
-from ioebss.windows import Zoom
+from ioebss.windows import OPTIONAL, Zoom
 
 # How new models zoom in: as the bundled one does.
 _ZOOM = asdict(Zoom(islands=0.05, forget=0.15, unsure=1.0))
 _ZOOM_DEFAULTS = ", ".join(f"{key}={value}" for key, value in _ZOOM.items())
 _NONE = "none"
-_MAY_BE_NONE = [key for key, value in asdict(Zoom()).items() if value is None]
-_OR_NONE = " or ".join(f"{key}={_NONE}" for key in _MAY_BE_NONE)
+_OR_NONE = " or ".join(f"{key}={_NONE}" for key in OPTIONAL)
 # Options that only mean something together with another one; the command refuses them without it.
 OF_RUNS = ("size", "dynamic", "recommended_sizes", "zoom", "no_zoom", "photos", "name", "licence")
 OF_LOWER_PRECISION = ("keep_fp32",)
@@ -227,7 +226,7 @@ def zoom_of(settings: Iterable[tuple[str, float | None]]) -> Zoom:
 def _zoom(text: str) -> tuple[str, float | None]:
     key, _, value = text.partition("=")
     try:
-        if key in _MAY_BE_NONE and value == _NONE:
+        if key in OPTIONAL and value == _NONE:
             return key, None
         return key, int(value) if type(_ZOOM[key]) is int else float(value)
     except (KeyError, ValueError):

@@ -18,7 +18,7 @@ from ioebss.clicks import Click
 from ioebss.eye import Prediction, to_cell
 from ioebss.obedience import obey
 from ioebss.resampling import moved, sources
-from ioebss.windows import Window, Zoom, around, extent_of
+from ioebss.windows import Window, Zoom, around, close_side, extent_of
 
 LARGEST = 0.75  # of the object's window: more of it would show nothing new
 BORDER = 10  # one part in so many at each side of the detail's window is seen, but not used
@@ -36,9 +36,8 @@ def detail_window(
         whole: the object's window.
         height, width: of the photo in pixels.
     """
-    longest = max(whole.width, whole.height)
-    side = max(int(longest * zoom.detail), zoom.min_side)
-    if side > longest * LARGEST:
+    side = close_side(whole, zoom.detail, zoom.min_side)
+    if side > max(whole.width, whole.height) * LARGEST:
         return None
     return around(extent_of([click]), 1, side, width, height)
 

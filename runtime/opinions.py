@@ -13,7 +13,7 @@ import numpy as np
 from ioebss.clicks import Click
 from ioebss.eye import Prediction, to_cell
 from ioebss.obedience import LOGIT
-from ioebss.windows import Window, Zoom, around, extent_of
+from ioebss.windows import Window, Zoom, around, close_side, extent_of
 
 CLOSER = 0.75  # side of the surroundings over the longer side of the window of what was seen
 LARGEST = 64.0  # logits above count as this one
@@ -46,5 +46,5 @@ def surroundings(zoom: Zoom, click: Click, seen: Window, height: int, width: int
         seen: the window of what was taken for the object.
         height, width: of the photo in pixels.
     """
-    side = max(int(CLOSER * max(seen.width, seen.height)), zoom.min_side)
+    side = close_side(seen, CLOSER, zoom.min_side)
     return around(extent_of([click]), 1, side, width, height)

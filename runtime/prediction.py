@@ -74,9 +74,11 @@ class Predictor:
         if given or len(clicks) > 1 or zoom.unsure is None:
             return whole
         click, sure = clicks[0], sureness(whole, clicks[0])
+        if sure > zoom.unsure:
+            return whole
         seen = self._window(zoom, self._extent(clicks, whole))
         near = surroundings(zoom, click, seen, self.height, self.width)
-        if sure > zoom.unsure or near == self._whole:
+        if near == self._whole:
             return whole
         other = _cleared(zoom, clicks, self._eye.look(near, clicks, None), given)
         surer = other if sureness(other, click) > sure else whole

@@ -68,6 +68,9 @@ class Window:
         )
 
 
+OPTIONAL = ("islands", "forget", "unsure")  # constants of `Zoom` that may be None
+
+
 @dataclass(frozen=True)
 class Zoom:
     """How a model zooms in on the object; part of its manifest.
@@ -124,7 +127,7 @@ class Zoom:
             ("unsure", 0, 64),
         ):
             value = getattr(self, key)
-            if key in ("islands", "forget", "unsure") and value is None:
+            if key in OPTIONAL and value is None:
                 continue
             if type(value) not in (int, float) or not low <= value <= high:
                 raise UsageError(f"zoom {key} = {value!r}; it must be {low} to {high}")
@@ -134,6 +137,12 @@ def extent_of(clicks: Sequence[Click]) -> Window:
     """The smallest window that holds all clicks, of which there is one at least."""
     xs, ys = [click.x for click in clicks], [click.y for click in clicks]
     return Window(min(xs), min(ys), max(xs) + 1, max(ys) + 1)
+
+
+def close_side(seen: Window, share: float, min_side: int) -> int:
+    """Side of a square that shows a part of a window closer: a share of its longer side, rounded
+    down, but at least `min_side`."""
+    return max(int(max(seen.width, seen.height) * share), min_side)
 
 
 def around(extent: Window, margin: float, min_side: int, width: int, height: int) -> Window:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ioebss.click_files import RawClick
-from ioebss.clicks import make_click
+from ioebss.clicks import Click
 from ioebss.errors import ClickError
 from ioebss.image_files import decode_mask, decode_photo
 from ioebss.replay import Mask, replay_steps
@@ -111,7 +111,7 @@ class Service:
             JSON, see `schemas.Changed`; so do the other changes.
         """
         with self.sessions.using(name) as entry:
-            _check_inside(entry.session, x, y, label)
+            _validated(entry.session, [(x, y, label)])
             return await self._change(entry, lambda s: s.click(x, y, label), kind)
 
     async def undo(self, name: str, kind: Format) -> bytes:
@@ -162,9 +162,7 @@ class Service:
             mask = None
             if start is not None:
                 mask = await self.photos.run(client, partial(self._read_mask, start))
-            for x, y, label in clicks:
-                _check_inside(session, x, y, label)
-            valid = session.validated(clicks)
+            valid = _validated(session, clicks)
             asked = time.perf_counter()
             steps = _timed(replay_steps(session, valid, mask), session)
             found, timings = await self.network.run_steps(client, steps)
@@ -289,9 +287,10 @@ def _redo(session: Session) -> Mask:
     return session.redo()
 
 
-def _check_inside(session: Session, x: float, y: float, label: int) -> None:
+def _validated(session: Session, clicks: Sequence[RawClick]) -> list[Click]:
+    """The clicks, of which there are not too many, on the photo."""
     try:
-        make_click(x, y, label, session.width, session.height)
+        return session.validated(clicks)
     except ClickError as error:
         raise ServiceError(422, "click_outside", str(error)) from None
 

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ioebss import Segmenter, Session
 from ioebss.clicks import Click
 from ioebss.eye import Prediction
 from ioebss.forgetting import is_contradicted
 from ioebss.windows import Window, Zoom
+
+from .squares import session_with_squares
 
 
 def predicted(mask: np.ndarray, scale: int = 1) -> Prediction:
@@ -85,34 +86,12 @@ def test_against_distances(case: tuple[np.ndarray, Click, float]) -> None:
     assert is_contradicted(predicted(mask), [click], depth) == expected
 
 
-class Square:
-    """A backend that sees a square in the middle of all that it is shown, half as long and wide. It
-    keeps what previous masks that were."""
-
-    name = "square"
-
-    def __init__(self) -> None:
-        self.previous: list[np.ndarray] = []
-
-    def run(self, inputs: np.ndarray) -> np.ndarray:
-        self.previous.append(inputs[0, 5].copy())
-        height, width = inputs.shape[2:]
-        answer = np.full((len(inputs), 1, height, width), -5, np.float32)
-        answer[..., height // 4 : -height // 4, width // 4 : -width // 4] = 5
-        return answer
-
-
-def session_of(model: Path) -> tuple[Session, list[np.ndarray]]:
-    segmenter = Segmenter(model)
-    backend = segmenter._backend = Square()
-    return segmenter.open(np.zeros((400, 400, 3), np.uint8)), backend.previous
-
-
 ZOOM = Zoom(margin=1.5, keep=1.1, min_side=40, first=0.0, forget=0.2)
 
 
 def test_what_the_network_is_shown_of_what_was_predicted(make_model: Callable[..., Path]) -> None:
-    session, shown = session_of(make_model(zoom=ZOOM))
+    session, backend = session_with_squares(make_model(zoom=ZOOM), 5)
+    shown = backend.previous
     session.click(200, 200)
     session.click(190, 110, 0)  # near the edge: a detail
     assert shown[-1].any()
@@ -134,7 +113,8 @@ def test_what_the_network_is_shown_of_what_was_predicted(make_model: Callable[..
 
 
 def test_a_mask_that_was_given_is_not_forgotten(make_model: Callable[..., Path]) -> None:
-    session, shown = session_of(make_model(zoom=ZOOM))
+    session, backend = session_with_squares(make_model(zoom=ZOOM), 5)
+    shown = backend.previous
     start = np.zeros((400, 400), bool)
     start[100:300, 100:300] = True
     session.reset(start)
@@ -152,7 +132,8 @@ def test_a_mask_that_was_given_is_not_forgotten(make_model: Callable[..., Path])
 def test_nothing_is_forgotten_unless_the_manifest_says_so(
     make_model: Callable[..., Path], zoom: Zoom | None
 ) -> None:
-    session, shown = session_of(make_model(zoom=zoom))
+    session, backend = session_with_squares(make_model(zoom=zoom), 5)
+    shown = backend.previous
     session.click(200, 200)
     session.click(180, 190, 0)
     assert shown[-1].any()

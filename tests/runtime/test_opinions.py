@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ioebss import Segmenter, Session
 from ioebss.clicks import Click
 from ioebss.eye import Prediction
 from ioebss.obedience import LOGIT, obey
 from ioebss.opinions import LARGEST, sureness, surroundings
 from ioebss.windows import Window, Zoom
+
+from .squares import session_with_squares
 
 LOGITS = hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40),
                     elements=st.floats(-80, 80, width=32))  # fmt: skip
@@ -65,32 +66,7 @@ def test_surroundings(seen: Window, expected: Window) -> None:
     assert surroundings(zoom, Click(200, 70, 1), seen, 500, 600) == expected
 
 
-class Doubting:
-    """A backend that sees a square in the middle of all that it is shown, half as long and wide,
-    with the logits that it is told, one after the other."""
-
-    name = "doubting"
-
-    def __init__(self, logits: list[float]) -> None:
-        self.logits = logits
-        self.looks = 0
-
-    def run(self, inputs: np.ndarray) -> np.ndarray:
-        height, width = inputs.shape[2:]
-        answer = np.full((len(inputs), 1, height, width), -5, np.float32)
-        inner = (..., slice(height // 4, -height // 4), slice(width // 4, -width // 4))
-        answer[inner] = self.logits[min(self.looks, len(self.logits) - 1)]
-        self.looks += 1
-        return answer
-
-
 ZOOM = Zoom(margin=1.5, keep=1.1, min_side=40, first=1.0, unsure=1.0)
-
-
-def session_of(model: Path, *logits: float) -> tuple[Session, Doubting]:
-    segmenter = Segmenter(model)
-    backend = segmenter._backend = Doubting(list(logits))
-    return segmenter.open(np.zeros((400, 400, 3), np.uint8)), backend
 
 
 def middle(mask: np.ndarray) -> tuple[float, float]:
@@ -113,7 +89,7 @@ def test_the_surer_of_two(
 ) -> None:
     """The square of the whole photo is 100 to 300; its window has a side of 300, so that of the
     click's surroundings is 225 and lies against the corner of the photo, from 0 to 225."""
-    session, backend = session_of(make_model(zoom=ZOOM), whole, near, 4.0)
+    session, backend = session_with_squares(make_model(zoom=ZOOM), whole, near, 4.0)
     mask = session.click(105, 105)
     assert backend.looks == looks
     assert middle(mask) == pytest.approx((where, where), abs=15)
@@ -122,7 +98,7 @@ def test_the_surer_of_two(
 
 
 def test_several_clicks_and_given_masks_are_not_in_doubt(make_model: Callable[..., Path]) -> None:
-    session, backend = session_of(make_model(zoom=ZOOM), 0.5)
+    session, backend = session_with_squares(make_model(zoom=ZOOM), 0.5)
     session.predict([(105, 105), (110, 110)])
     assert backend.looks == 2
     trimap = np.full((400, 400), 128, np.uint8)
@@ -138,10 +114,12 @@ def test_several_clicks_and_given_masks_are_not_in_doubt(make_model: Callable[..
 
 
 def test_an_answer_without_the_click_is_in_doubt(make_model: Callable[..., Path]) -> None:
-    session, backend = session_of(make_model(zoom=replace(ZOOM, unsure=0.5)), -1.0, 0.2, 3.0)
+    session, backend = session_with_squares(
+        make_model(zoom=replace(ZOOM, unsure=0.5)), -1.0, 0.2, 3.0
+    )
     assert middle(session.click(105, 105)) == pytest.approx((100, 100), abs=15)
     assert backend.looks == 3
-    session, backend = session_of(make_model(zoom=ZOOM), 0.9, -1.0, 3.0)
+    session, backend = session_with_squares(make_model(zoom=ZOOM), 0.9, -1.0, 3.0)
     assert middle(session.click(105, 105)) == pytest.approx((200, 200), abs=15)
     assert backend.looks == 3
 
@@ -149,9 +127,9 @@ def test_an_answer_without_the_click_is_in_doubt(make_model: Callable[..., Path]
 def test_surroundings_that_are_the_whole_photo_are_not_looked_at(
     make_model: Callable[..., Path],
 ) -> None:
-    segmenter = Segmenter(make_model(zoom=replace(ZOOM, min_side=90)))
-    backend = segmenter._backend = Doubting([0.5])
-    segmenter.open(np.zeros((90, 80, 3), np.uint8)).click(40, 40)
+    model = make_model(zoom=replace(ZOOM, min_side=90))
+    session, backend = session_with_squares(model, 0.5, shape=(90, 80))
+    session.click(40, 40)
     assert backend.looks == 1
 
 
@@ -159,6 +137,6 @@ def test_surroundings_that_are_the_whole_photo_are_not_looked_at(
 def test_nobody_is_in_doubt_unless_the_manifest_says_so(
     make_model: Callable[..., Path], zoom: Zoom | None
 ) -> None:
-    session, backend = session_of(make_model(zoom=zoom), 0.1, 3.0)
+    session, backend = session_with_squares(make_model(zoom=zoom), 0.1, 3.0)
     session.click(105, 105)
     assert backend.looks == (2 if zoom else 1)

@@ -29,8 +29,7 @@ Window inner(const Window &window, std::int64_t height, std::int64_t width) {
 std::optional<Window> detail_window(const Zoom &zoom, const Click &click, const Window &whole,
                                     std::int64_t height, std::int64_t width) {
     const auto longest = static_cast<double>(std::max(whole.width(), whole.height()));
-    const std::int64_t side =
-        std::max(static_cast<std::int64_t>(longest * zoom.detail), zoom.min_side);
+    const std::int64_t side = close_side(whole, zoom.detail, zoom.min_side);
     if (static_cast<double>(side) > longest * kLargest) {
         return std::nullopt;
     }

@@ -38,8 +38,7 @@ double sureness(const Prediction &answer, const Click &click) {
 
 Window surroundings(const Zoom &zoom, const Click &click, const Window &seen, std::int64_t height,
                     std::int64_t width) {
-    const auto longest = static_cast<double>(std::max(seen.width(), seen.height()));
-    const std::int64_t side = std::max(static_cast<std::int64_t>(kCloser * longest), zoom.min_side);
+    const std::int64_t side = close_side(seen, kCloser, zoom.min_side);
     return around(*extent_of({click}), 1, side, width, height);
 }
 

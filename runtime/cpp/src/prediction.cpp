@@ -79,9 +79,12 @@ Prediction Predictor::found(const Clicks &clicks, bool given) {
     }
     const Click &click = clicks.front();
     const double sure = sureness(whole, click);
+    if (sure > *zoom_->unsure) {
+        return whole;
+    }
     const Window seen = new_window(extent(clicks, {&whole, nullptr}));
     const Window near = surroundings(*zoom_, click, seen, height(), width());
-    if (sure > *zoom_->unsure || near == whole_) {
+    if (near == whole_) {
         return whole;
     }
     Prediction other = cleared(clicks, eye_->look(near, clicks, {}), given);

@@ -54,6 +54,11 @@ std::optional<Window> extent_of(const Clicks &clicks) {
     return extent;
 }
 
+std::int64_t close_side(const Window &seen, double share, std::int64_t min_side) {
+    const auto longest = static_cast<double>(std::max(seen.width(), seen.height()));
+    return std::max(static_cast<std::int64_t>(longest * share), min_side);
+}
+
 Window around(const Window &extent, double margin, std::int64_t min_side, std::int64_t width,
               std::int64_t height) {
     std::int64_t across = std::max(times(extent.width(), margin), min_side);

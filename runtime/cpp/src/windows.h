@@ -55,6 +55,10 @@ struct Zoom {
 // The smallest window that holds all clicks; none without one.
 std::optional<Window> extent_of(const Clicks &clicks);
 
+// Side of a square that shows a part of a window closer: a share of its longer side, rounded down,
+// but at least `min_side`.
+std::int64_t close_side(const Window &seen, double share, std::int64_t min_side);
+
 // A window about an extent with a margin on all sides, within the photo: at least `min_side` on
 // each side, at least half as long on one axis as on the other, moved back or cut at the photo's
 // border.
